@@ -1,0 +1,169 @@
+//! A reservation, its lines and their allocation to warehouses.
+
+use std::sync::Arc;
+
+use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, LINE_COUNTERS, LineCounter};
+use crate::event::Source;
+use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
+
+/// What one warehouse holds for one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// The warehouse.
+    pub warehouse: WarehouseIx,
+    /// Its counters, by [`AllocationCounter`].
+    pub counters: [Units; ALLOCATION_COUNTERS],
+}
+
+impl Allocation {
+    /// One counter.
+    #[must_use]
+    pub const fn get(&self, counter: AllocationCounter) -> Units {
+        self.counters[counter.at()]
+    }
+}
+
+/// One line of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The SKU.
+    pub sku: SkuIx,
+    /// The pool it sells from.
+    pub pool: PoolIx,
+    /// Its counters, by [`LineCounter`].
+    pub counters: [Units; LINE_COUNTERS],
+    /// By warehouse, in plan order (the order in which units first came to it).
+    pub allocations: Vec<Allocation>,
+}
+
+impl Line {
+    /// One counter.
+    #[must_use]
+    pub const fn get(&self, counter: LineCounter) -> Units {
+        self.counters[counter.at()]
+    }
+
+    /// One counter of the allocations, summed over the warehouses.
+    #[must_use]
+    pub fn held(&self, counter: AllocationCounter) -> Units {
+        self.allocations.iter().map(|allocation| allocation.get(counter)).sum()
+    }
+
+    /// The allocation at a warehouse, if units ever came to it.
+    #[must_use]
+    pub fn allocation(&self, warehouse: WarehouseIx) -> Option<&Allocation> {
+        self.allocations.iter().find(|allocation| allocation.warehouse == warehouse)
+    }
+
+    /// requested = locked + deducted + unlocked + expired; deducted = allocated + picking + shipped +
+    /// cancelled + claimed; what the line has locked is what its warehouses hold locked (a presale's
+    /// deposit will add quota-only locks here); returns never exceed what was shipped.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.get(LineCounter::Requested)
+            == self.get(LineCounter::Locked)
+                + self.get(LineCounter::Deducted)
+                + self.get(LineCounter::Unlocked)
+                + self.get(LineCounter::Expired)
+            && self.get(LineCounter::Deducted)
+                == self.held(AllocationCounter::Allocated)
+                    + self.held(AllocationCounter::Picking)
+                    + self.held(AllocationCounter::Shipped)
+                    + self.get(LineCounter::Cancelled)
+                    + self.get(LineCounter::Claimed)
+            && self.get(LineCounter::Locked) == self.held(AllocationCounter::Locked)
+            && self.get(LineCounter::Returned) + self.held(AllocationCounter::Returning)
+                <= self.held(AllocationCounter::Shipped)
+            && self.counters.iter().all(|units| *units >= 0)
+            && self.allocations.iter().all(|at| at.counters.iter().all(|units| *units >= 0))
+    }
+}
+
+/// How a reservation stands; derived, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ReservationState {
+    /// Some units are locked.
+    Locked = 1,
+    /// None are locked; some are paid and have not shipped.
+    Deducted = 2,
+    /// Every unit that was paid and not cancelled has shipped.
+    Shipped = 3,
+    /// Nothing was paid; no unit expired.
+    Unlocked = 4,
+    /// Nothing was paid; some units expired.
+    Expired = 5,
+    /// Everything that was paid has been cancelled.
+    Cancelled = 6,
+    /// A payment came after the deadline and found the units gone.
+    RefundDue = 7,
+}
+
+/// A reservation.
+#[derive(Clone, Debug)]
+pub struct Reservation {
+    /// The sequence of the event that created it.
+    pub no: OwnerNo,
+    /// Its id.
+    pub id: Arc<str>,
+    /// Where its units may come from.
+    pub source: Source,
+    /// The most parcels; 0 for no limit.
+    pub max_parcels: u32,
+    /// When it was made.
+    pub created_at: Micros,
+    /// When its lock ends or ended, as last set; 0 where nothing was ever locked.
+    pub deadline: Micros,
+    /// How often it was extended.
+    pub extensions: u32,
+    /// The sequence of the last event on it.
+    pub version: Sequence,
+    /// Whether a late payment found the units gone.
+    pub refund_due: bool,
+    /// The channel.
+    pub channel: Option<ChannelIx>,
+    /// The keyed hash of the buyer; 0 for none.
+    pub buyer: u128,
+    /// What it says of itself.
+    pub attributes: Box<[u8]>,
+    /// Its lines, numbered from 1.
+    pub lines: Vec<Line>,
+}
+
+impl Reservation {
+    /// One counter, summed over the lines.
+    #[must_use]
+    pub fn total(&self, counter: LineCounter) -> Units {
+        self.lines.iter().map(|line| line.get(counter)).sum()
+    }
+
+    /// One counter of the allocations, summed over lines and warehouses.
+    #[must_use]
+    pub fn held(&self, counter: AllocationCounter) -> Units {
+        self.lines.iter().map(|line| line.held(counter)).sum()
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn state(&self) -> ReservationState {
+        if self.refund_due {
+            return ReservationState::RefundDue;
+        }
+        if self.total(LineCounter::Locked) > 0 {
+            return ReservationState::Locked;
+        }
+        let waiting = self.held(AllocationCounter::Allocated)
+            + self.held(AllocationCounter::Picking)
+            + self.total(LineCounter::Claimed);
+        if waiting > 0 {
+            return ReservationState::Deducted;
+        }
+        if self.held(AllocationCounter::Shipped) > 0 {
+            return ReservationState::Shipped;
+        }
+        if self.total(LineCounter::Cancelled) > 0 {
+            return ReservationState::Cancelled;
+        }
+        if self.total(LineCounter::Expired) > 0 { ReservationState::Expired } else { ReservationState::Unlocked }
+    }
+}

@@ -1,0 +1,71 @@
+//! The counters of a SKU: by warehouse, by pool, and its own.
+
+use std::sync::Arc;
+
+use crate::counters::{Cell, POOL_COUNTERS, PoolCounter, SKU_COUNTERS, SkuCounter};
+use crate::ids::{OwnerNo, PoolIx, Units, WarehouseIx};
+
+/// The counters of one SKU in one pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolCell(pub [Units; POOL_COUNTERS]);
+
+impl PoolCell {
+    /// One counter.
+    #[must_use]
+    pub const fn get(&self, counter: PoolCounter) -> Units {
+        self.0[counter.at()]
+    }
+}
+
+/// A SKU.
+#[derive(Clone, Debug)]
+pub struct Sku {
+    /// Its id.
+    pub id: Arc<str>,
+    /// What assortments name it by; may be empty.
+    pub category: Arc<str>,
+    /// By warehouse, sorted by warehouse; only where it ever was.
+    pub(crate) cells: Vec<(WarehouseIx, Cell)>,
+    /// By pool, sorted by pool; only those that ever sold it.
+    pub(crate) pools: Vec<(PoolIx, PoolCell)>,
+    /// Its own, by [`SkuCounter`].
+    pub(crate) counters: [Units; SKU_COUNTERS],
+    /// Receipts that still expect some of it, in the order of their numbers.
+    pub(crate) inbound: Vec<OwnerNo>,
+}
+
+impl Sku {
+    pub(crate) fn new(id: Arc<str>, category: Arc<str>) -> Self {
+        Self { id, category, cells: Vec::new(), pools: Vec::new(), counters: [0; SKU_COUNTERS], inbound: Vec::new() }
+    }
+
+    /// By warehouse, sorted by warehouse; only where it ever was.
+    #[must_use]
+    pub fn cells(&self) -> &[(WarehouseIx, Cell)] {
+        &self.cells
+    }
+
+    /// The counters in one warehouse, if it ever was there.
+    #[must_use]
+    pub fn cell(&self, warehouse: WarehouseIx) -> Option<&Cell> {
+        self.cells.binary_search_by_key(&warehouse, |(at, _)| *at).ok().map(|at| &self.cells[at].1)
+    }
+
+    /// By pool, sorted by pool; only those that ever sold it.
+    #[must_use]
+    pub fn pools(&self) -> &[(PoolIx, PoolCell)] {
+        &self.pools
+    }
+
+    /// Units promised without units.
+    #[must_use]
+    pub const fn claimed(&self) -> Units {
+        self.counters[SkuCounter::Claimed.at()]
+    }
+
+    /// Receipts that still expect some of it, in the order of their numbers.
+    #[must_use]
+    pub fn inbound(&self) -> &[OwnerNo] {
+        &self.inbound
+    }
+}
