@@ -1,0 +1,110 @@
+# One word per task, the same here and in CI.
+#   make run    build, then serve on the embedded defaults (data under ./data)
+#   make test   everything a change must pass
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO := cargo
+MANIFEST := core_rs/Cargo.toml
+RUST := $(shell find core_rs -name '*.rs' -not -path '*/target/*') $(shell find core_rs -name Cargo.toml -not -path '*/target/*') core_rs/Cargo.lock core_rs/wire/lockstock.binpb
+PY_PATHS := server clients/python tests benchmarks docs proto
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- the environment -------------------------------------------------------------------------------
+
+$(VENV)/.prerequisites:
+	@command -v $(PYTHON) >/dev/null || { echo "Lockstock needs Python 3.11 or newer, and there is no '$(PYTHON)' on the PATH."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lockstock needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V)."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Lockstock needs Python's venv module (on Debian: apt install python3-venv)."; exit 1; }
+	@command -v $(CARGO) >/dev/null || { echo "Lockstock needs a Rust toolchain (cargo), 1.90 or newer: see rustup."; exit 1; }
+	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.packages: server/requirements.lock clients/python/pyproject.toml | $(VENV)/.prerequisites
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r server/requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.packages pyproject.toml $(RUST)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: build
+build: $(VENV)/.built ## the environment, the extension module and the command `lockstock` in .venv
+
+.PHONY: lock
+lock: $(VENV)/.packages ## resolve the Python dependencies again into server/requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --no-emit-package lockstock --group dev -o server/requirements.lock pyproject.toml
+
+# --- use -------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: build ## build, then serve on the embedded defaults (data under ./data)
+	exec $(BIN)/lockstock serve
+
+.PHONY: demo
+demo: build ## sell 10,000 units to 100,000 buyers, with a kill -9 in the middle
+	$(BIN)/lockstock flash-sale
+
+.PHONY: replay
+replay: build ## make replay FILE=orders.csv: a shop's order lines through a server of its own, then verify
+	@test -n "$(FILE)" || { echo "Name the file: make replay FILE=orders.csv"; exit 2; }
+	$(BIN)/lockstock replay --own-server $(REPLAY_OPTIONS) "$(FILE)"
+
+# --- tests -----------------------------------------------------------------------------------------
+
+.PHONY: test test-rust test-python test-long
+test: test-rust test-python ## everything a change must pass
+
+test-rust:
+	$(CARGO) test --quiet --manifest-path $(MANIFEST) --workspace
+
+test-python: build
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKSTOCK_SEEDS=100000
+	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
+	$(BIN)/python -m pytest -m long
+
+# --- gates -----------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: build ## every gate but the tests
+	$(BIN)/ruff check $(PY_PATHS)
+	$(BIN)/ruff format --check $(PY_PATHS)
+	$(BIN)/mypy server/lockstock_server clients/python/src/lockstock tests docs proto
+	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
+	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
+	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/python docs/generate.py --check
+
+.PHONY: fmt
+fmt: $(VENV)/.packages ## format everything
+	$(BIN)/ruff check --fix-only $(PY_PATHS)
+	$(BIN)/ruff format $(PY_PATHS)
+	$(CARGO) fmt --manifest-path $(MANIFEST) --all
+
+.PHONY: proto
+proto: $(VENV)/.packages ## generate the stubs and the descriptor set from proto/
+	$(BIN)/python proto/generate.py
+
+.PHONY: docs
+docs: build ## generate the pages of docs/ that are made from the code
+	$(BIN)/python docs/generate.py
+
+.PHONY: clean
+clean: ## remove what was built (./data stays)
+	rm -rf $(VENV) build dist core_rs/target server/lockstock_server/_core*.so
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,132 @@
+"""The Rust core: the engine, the fast lane, the projection's rows, offline reading.
+
+Everything here hands bytes over and gets bytes back. No call holds the GIL while it waits. Errors of the
+core are `CoreError`s with a sentence; refusals of a call are `Status` bytes, never exceptions.
+"""
+
+from collections.abc import Sequence
+from typing import Final, final
+
+BUILD_PROFILE: Final[str]
+"""`"release"` or `"debug"`."""
+
+class CoreError(Exception):
+    """The core cannot start or go on. The sentence says why; `code` is the process's exit code for it."""
+
+    code: int
+
+@final
+class Engine:
+    """The engine of one data directory. Safe to use from several threads; refuses use after a fork."""
+
+    @staticmethod
+    def open(settings: str) -> Engine:
+        """Opens or creates the data directory and recovers.
+
+        `settings` is JSON with the fields of `engine::Config` (see `compose.py`). Raises CoreError when the
+        directory is locked, the journal is damaged, or the database is ahead of it.
+        """
+
+    def recovery(self) -> str:
+        """What recovery found, as JSON: sequence, snapshot_sequence, replayed, torn_bytes, seconds."""
+
+    def completions_fd(self) -> int:
+        """An eventfd, readable when completions wait to be taken."""
+
+    def call(self, method: str, request: bytes, token: int) -> tuple[bool, bytes] | None:
+        """Runs one unary call. Returns `(ok, payload)` if the answer may leave at once, else None: it then
+        comes out of `take_completions` with this token. `payload` is the response message, or a serialised
+        `google.rpc.Status` when `ok` is false. `method` is the full name, `/lockstock.v1.StockService/Lock`.
+        """
+
+    def call_blocking(self, method: str, request: bytes) -> tuple[bool, bytes]:
+        """The same, waiting for durability without the GIL. For start-up, imports and tests."""
+
+    def take_completions(self) -> list[tuple[int, bool, bytes]]:
+        """All calls whose answers may leave: `(token, ok, payload)`. Resets the eventfd."""
+
+    def status(self) -> str:
+        """As JSON: the fields of `engine::Status` (sequence, durable_sequence, snapshot_sequence, state,
+        state_hash, journal_id, reservations, skus, open_locks, known_keys, in_flight, journal_bytes, ...).
+        """
+
+    def metrics(self) -> str:
+        """Counters and histograms as JSON: a list of `[name, kind, help, [[labels, value], ...]]`."""
+
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+    def drain(self) -> None:
+        """Refuses new calls (DRAINING); those in flight are answered."""
+
+    def snapshot(self) -> tuple[int, int]:
+        """Seals the segment, writes a snapshot; blocks. `(sequence, size in bytes)`."""
+
+    def wait_failed(self, timeout: float) -> str | None:
+        """Waits, without the GIL, until the engine has failed; the sentence, or None after `timeout` s."""
+
+    def serve_fast_lane(self, address: str, settings: str) -> FastLane:
+        """Starts the fast lane on `host:port` (port 0: any). `settings` is JSON: threads, message_bytes_max,
+        connections_max, ... Raises CoreError when the address cannot be bound."""
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:
+        """The next rows after sequence `after`, at most to the durable sequence; None when there are none.
+        `format` is `"copy"` (PostgreSQL's COPY text) or `"json"` (one JSON array of arrays a table)."""
+
+    def close(self) -> None:
+        """Syncs, stops every thread, releases the directory."""
+
+@final
+class FastLane:
+    """The running fast lane."""
+
+    @property
+    def address(self) -> str: ...
+    def shutdown(self, deadline: float) -> bool:
+        """Stops accepting, sends GOAWAY, waits up to `deadline` seconds; whether all calls were answered."""
+
+@final
+class Batch:
+    """Rows for one transaction of the projection."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def tables(self) -> list[tuple[str, int, bytes]]:
+        """`(table, rows, formatted rows)`, in the order in which they must be written."""
+
+@final
+class Offline:
+    """A data directory opened for reading only, no engine running."""
+
+    @staticmethod
+    def open(data_dir: str, until: int | None = None) -> Offline:
+        """Replays the whole journal (from its first record, up to `until`), checking every invariant after
+        every event. Raises CoreError on damage, with segment and offset."""
+
+    def summary(self) -> str:
+        """As JSON: journal_id, sequence, state_hash, events, segments, torn_bytes, totals of every counter,
+        snapshots (each with sequence, hash and whether it equals the replay's)."""
+
+    def expected_rows(self, table: str) -> bytes:
+        """Every row a table must have, from the replayed state (or, for the tables of history, from the
+        journal), as one JSON array of arrays ordered by key."""
+
+    @staticmethod
+    def dump(data_dir: str, first: int, limit: int) -> list[str]:
+        """Events as JSON, with names for indexes."""
+
+def reasons() -> str:
+    """The closed list of reasons, as JSON: number, name, code, retry, metadata, words."""
+
+def movements() -> str:
+    """The table of movements, as JSON: number, name, owner, and the counters each kind moves."""
+
+def columns() -> str:
+    """The column table of the projection, as JSON: table -> key columns, delta columns, last-value columns."""
+
+def limits() -> str:
+    """The limits of the contract and the defaults of the settable ones, as JSON."""
+
+__all__: Sequence[str]
