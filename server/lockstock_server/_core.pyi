@@ -1,10 +1,12 @@
+# The face has its words here: there is no other source that Python's tools could read them from, and
+# `format` is the name the projection's callers use.
+# ruff: noqa: PYI021, A002
 """The Rust core: the engine, the fast lane, the projection's rows, offline reading.
 
 Everything here hands bytes over and gets bytes back. No call holds the GIL while it waits. Errors of the
 core are `CoreError`s with a sentence; refusals of a call are `Status` bytes, never exceptions.
 """
 
-from collections.abc import Sequence
 from typing import Final, final
 
 BUILD_PROFILE: Final[str]
@@ -23,19 +25,22 @@ class Engine:
     def open(settings: str) -> Engine:
         """Opens or creates the data directory and recovers.
 
-        `settings` is JSON with the fields of `engine::Config` (see `compose.py`). Raises CoreError when the
-        directory is locked, the journal is damaged, or the database is ahead of it.
+        `settings` is JSON with the fields of `engine::Config` (see `compose.py`) and `retry_hint_ms`, what
+        refusals under overload propose to wait (100). Raises CoreError when a setting is wrong, the directory
+        is locked, the journal is damaged, or the database is ahead of it.
         """
 
     def recovery(self) -> str:
-        """What recovery found, as JSON: sequence, snapshot_sequence, replayed, torn_bytes, seconds."""
+        """What recovery found, as JSON: sequence, snapshot_sequence, replayed, torn_bytes, seconds, notes."""
 
     def completions_fd(self) -> int:
         """An eventfd, readable when completions wait to be taken."""
 
     def call(self, method: str, request: bytes, token: int) -> tuple[bool, bytes] | None:
-        """Runs one unary call. Returns `(ok, payload)` if the answer may leave at once, else None: it then
-        comes out of `take_completions` with this token. `payload` is the response message, or a serialised
+        """Runs one unary call, or one command of a stream (`.../Execute`: a `Command`, a `Result`).
+
+        Returns `(ok, payload)` if the answer may leave at once, else None: it then comes out of
+        `take_completions` with this token. `payload` is the response message, or a serialised
         `google.rpc.Status` when `ok` is false. `method` is the full name, `/lockstock.v1.StockService/Lock`.
         """
 
@@ -46,12 +51,18 @@ class Engine:
         """All calls whose answers may leave: `(token, ok, payload)`. Resets the eventfd."""
 
     def status(self) -> str:
-        """As JSON: the fields of `engine::Status` (sequence, durable_sequence, snapshot_sequence, state,
-        state_hash, journal_id, reservations, skus, open_locks, known_keys, in_flight, journal_bytes, ...).
+        """The fields of `engine::Status`, as JSON.
+
+        state, ready, failure, sequence, durable_sequence, snapshot_sequence, state_hash, journal_id, durability,
+        reservations, skus, open_locks, known_keys, in_flight, journal_bytes, disk_free_bytes and others.
         """
 
     def metrics(self) -> str:
-        """Counters and histograms as JSON: a list of `[name, kind, help, [[labels, value], ...]]`."""
+        """Counters and histograms as JSON: a list of `[name, kind, help, [[labels, value], ...]]`.
+
+        A value of a histogram says in the label `__series` which it is: `bucket` (cumulative, its upper bound in
+        `le`), `sum` or `count`.
+        """
 
     def freeze(self) -> None: ...
     def thaw(self) -> None: ...
@@ -65,12 +76,18 @@ class Engine:
         """Waits, without the GIL, until the engine has failed; the sentence, or None after `timeout` s."""
 
     def serve_fast_lane(self, address: str, settings: str) -> FastLane:
-        """Starts the fast lane on `host:port` (port 0: any). `settings` is JSON: threads, message_bytes_max,
-        connections_max, ... Raises CoreError when the address cannot be bound."""
+        """Starts the fast lane on `host:port` (port 0: any).
+
+        `settings` is JSON, all of it optional: threads, message_bytes_max, connections_max,
+        streams_per_connection_max, keepalive_interval_ms, keepalive_timeout_ms, header_list_bytes_max,
+        stream_window. Raises CoreError when a setting is wrong or the address cannot be bound.
+        """
 
     def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:
         """The next rows after sequence `after`, at most to the durable sequence; None when there are none.
-        `format` is `"copy"` (PostgreSQL's COPY text) or `"json"` (one JSON array of arrays a table)."""
+
+        `format` is `"copy"` (PostgreSQL's COPY text) or `"json"` (one JSON array of arrays a table).
+        """
 
     def close(self) -> None:
         """Syncs, stops every thread, releases the directory."""
@@ -102,31 +119,53 @@ class Offline:
 
     @staticmethod
     def open(data_dir: str, until: int | None = None) -> Offline:
-        """Replays the whole journal (from its first record, up to `until`), checking every invariant after
-        every event. Raises CoreError on damage, with segment and offset."""
+        """Replays the journal from its first record up to `until`, checking every invariant after every event.
+
+        Raises CoreError on damage, with segment and offset.
+        """
 
     def summary(self) -> str:
-        """As JSON: journal_id, sequence, state_hash, events, segments, torn_bytes, totals of every counter,
-        snapshots (each with sequence, hash and whether it equals the replay's)."""
+        """What was found, as JSON.
+
+        journal_id, sequence, state_hash, events, checkpoints, segments, torn_bytes, reservations, skus, totals of
+        every counter, snapshots (each with sequence, state_hash, equal to the replay's, problem).
+        """
 
     def expected_rows(self, table: str) -> bytes:
-        """Every row a table must have, from the replayed state (or, for the tables of history, from the
-        journal), as one JSON array of arrays ordered by key."""
+        """Every row a table must have, as one JSON array of arrays ordered by key.
+
+        From the replayed state or, for the tables of history, from the journal.
+        """
 
     @staticmethod
     def dump(data_dir: str, first: int, limit: int) -> list[str]:
         """Events as JSON, with names for indexes."""
 
 def reasons() -> str:
-    """The closed list of reasons, as JSON: number, name, code, retry, metadata, words."""
+    """The closed list of reasons, as JSON: number, name, code, retry (never, later, soon), metadata, words."""
 
 def movements() -> str:
-    """The table of movements, as JSON: number, name, owner, and the counters each kind moves."""
+    """The table of movements, as JSON.
+
+    number, name, owner, and `[[counter, sign], ...]` for each of cell, pool, sku, line, allocation, transfer,
+    receipt.
+    """
 
 def columns() -> str:
     """The column table of the projection, as JSON: table -> key columns, delta columns, last-value columns."""
 
 def limits() -> str:
-    """The limits of the contract and the defaults of the settable ones, as JSON."""
+    """The limits of the contract and the defaults of the settable ones, as JSON: name -> whole number."""
 
-__all__: Sequence[str]
+__all__ = [
+    "BUILD_PROFILE",
+    "Batch",
+    "CoreError",
+    "Engine",
+    "FastLane",
+    "Offline",
+    "columns",
+    "limits",
+    "movements",
+    "reasons",
+]

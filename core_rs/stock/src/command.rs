@@ -449,7 +449,10 @@ impl Command<'_> {
     pub const fn promises(&self) -> bool {
         matches!(
             self,
-            Self::Lock { .. } | Self::LockAndDeduct { .. } | Self::DraftTransfer { .. } | Self::Exchange { .. }
+            Self::Lock { .. }
+                | Self::LockAndDeduct { .. }
+                | Self::DraftTransfer { .. }
+                | Self::Exchange { .. }
         )
     }
 }

@@ -2,7 +2,9 @@
 //! created), never intentions, so that an old journal replays under new rules.
 
 use crate::command::{DocumentKind, WarehouseState};
-use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, Sequence, SkuIx, Units, WarehouseIx};
+use crate::ids::{
+    ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, Sequence, SkuIx, Units, WarehouseIx,
+};
 use crate::movement::Movement;
 
 macro_rules! numbered {

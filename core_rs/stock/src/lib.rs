@@ -5,11 +5,16 @@
 //! depends on the order of a map.
 
 pub mod answer;
+pub mod check;
+pub mod codec;
 pub mod command;
 pub mod counters;
+pub mod decide;
 pub mod event;
 pub mod ids;
 pub mod limits;
+pub mod machine;
 pub mod movement;
 pub mod refusal;
+pub mod route;
 pub mod state;

@@ -5,8 +5,8 @@
 //! been released never changes its meaning: an old journal replays under it. New kinds get new numbers.
 
 use crate::counters::{
-    AllocationCounter as A, Counter as C, LineCounter as L, PoolCounter as P, ReceiptCounter as R, SkuCounter as S,
-    TransferCounter as T,
+    AllocationCounter as A, Counter as C, LineCounter as L, PoolCounter as P, ReceiptCounter as R,
+    SkuCounter as S, TransferCounter as T,
 };
 use crate::ids::{LineNo, OwnerNo, PoolIx, SkuIx, Units, WarehouseIx};
 
@@ -108,18 +108,36 @@ macro_rules! movements {
 }
 
 macro_rules! counter {
-    (cell $c:ident) => { C::$c };
-    (pool $c:ident) => { P::$c };
-    (sku $c:ident) => { S::$c };
-    (line $c:ident) => { L::$c };
-    (allocation $c:ident) => { A::$c };
-    (transfer $c:ident) => { T::$c };
-    (receipt $c:ident) => { R::$c };
+    (cell $c:ident) => {
+        C::$c
+    };
+    (pool $c:ident) => {
+        P::$c
+    };
+    (sku $c:ident) => {
+        S::$c
+    };
+    (line $c:ident) => {
+        L::$c
+    };
+    (allocation $c:ident) => {
+        A::$c
+    };
+    (transfer $c:ident) => {
+        T::$c
+    };
+    (receipt $c:ident) => {
+        R::$c
+    };
 }
 
 macro_rules! sign {
-    (+) => { 1 };
-    (-) => { -1 };
+    (+) => {
+        1
+    };
+    (-) => {
+        -1
+    };
 }
 
 const NOTHING: Row =
@@ -354,8 +372,14 @@ mod tests {
 
     #[test]
     fn lifetime_totals_never_decrease() {
-        let totals =
-            [Counter::Shipped, Counter::Returned, Counter::Received, Counter::Lost, Counter::Found, Counter::WrittenOff];
+        let totals = [
+            Counter::Shipped,
+            Counter::Returned,
+            Counter::Received,
+            Counter::Lost,
+            Counter::Found,
+            Counter::WrittenOff,
+        ];
         for kind in Kind::ALL {
             assert!(
                 kind.row().cell.iter().all(|(c, sign)| !totals.contains(c) || *sign > 0),
@@ -376,7 +400,8 @@ mod tests {
                 (Counter::Shipped, A::Shipped),
                 (Counter::Returning, A::Returning),
             ] {
-                let held: i64 = row.allocation.iter().filter(|(c, _)| *c == allocation).map(|(_, sign)| sign).sum();
+                let held: i64 =
+                    row.allocation.iter().filter(|(c, _)| *c == allocation).map(|(_, sign)| sign).sum();
                 assert_eq!(net(row, &[cell]), held, "{} {}", kind.name(), cell.name());
             }
         }

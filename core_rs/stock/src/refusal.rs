@@ -215,6 +215,8 @@ refusals! {
         "page_token is not one this server made for this list"
     16 FieldMaskInvalid "FIELD_MASK_INVALID" InvalidArgument Never { field: String }
         "update_mask names {field}, which cannot be updated"
+    17 NumberOutOfRange "NUMBER_OUT_OF_RANGE" InvalidArgument Never { field: String, value: String, limit: String }
+        "{field} is {value}: it must be {limit}"
 
     20 SkuNotFound "SKU_NOT_FOUND" NotFound Later { sku: String } "there is no SKU {sku}"
     21 WarehouseNotFound "WAREHOUSE_NOT_FOUND" NotFound Later { warehouse: String } "there is no warehouse {warehouse}"

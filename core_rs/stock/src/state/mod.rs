@@ -1,7 +1,22 @@
 //! Everything the state machine knows, and how to read it. Only [`State::apply`] changes it.
 
+mod apply;
+mod check;
+mod documents;
+mod hash;
+mod identities;
+mod moving;
+mod owners;
 mod reservation;
 mod stock;
+mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod violation;
+mod walk;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,11 +24,16 @@ use std::sync::Arc;
 use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{Cell, Counter, RECEIPT_COUNTERS, ReceiptCounter, TRANSFER_COUNTERS, TransferCounter};
 use crate::ids::{
-    ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units, WarehouseIx,
+    ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units,
+    WarehouseIx,
 };
 
 pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
+pub use violation::{Identity, Place, Violation};
+
+pub(crate) use table::{Names, Owners};
+use work::Work;
 
 /// What a warehouse keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,21 +174,22 @@ pub struct State {
     pub(crate) channel_names: HashMap<Arc<str>, ChannelIx>,
     pub(crate) pools: Vec<Arc<str>>,
     pub(crate) documents: BTreeMap<DocumentKind, BTreeMap<Arc<str>, Document>>,
-    pub(crate) reservations: HashMap<OwnerNo, Reservation>,
-    pub(crate) reservation_names: HashMap<Arc<str>, OwnerNo>,
-    pub(crate) receipts: HashMap<OwnerNo, Receipt>,
-    pub(crate) receipt_names: HashMap<Arc<str>, OwnerNo>,
-    pub(crate) transfers: HashMap<OwnerNo, Transfer>,
-    pub(crate) transfer_names: HashMap<Arc<str>, OwnerNo>,
+    pub(crate) reservations: Owners<Reservation>,
+    pub(crate) reservation_names: Names,
+    pub(crate) receipts: Owners<Receipt>,
+    pub(crate) receipt_names: Names,
+    pub(crate) transfers: Owners<Transfer>,
+    pub(crate) transfer_names: Names,
     /// Deadlines of reservations with locked units.
     pub(crate) deadlines: BTreeSet<(Micros, OwnerNo)>,
     pub(crate) keys: BTreeMap<RequestKey, KnownKey>,
     pub(crate) horizon_ms: u64,
+    work: Work,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self {
+        let mut state = Self {
             sequence: 0,
             clock: 0,
             hash: 0,
@@ -182,16 +203,19 @@ impl Default for State {
             channel_names: HashMap::new(),
             pools: vec![Arc::from(SHARED_NAME)],
             documents: BTreeMap::new(),
-            reservations: HashMap::new(),
-            reservation_names: HashMap::new(),
-            receipts: HashMap::new(),
-            receipt_names: HashMap::new(),
-            transfers: HashMap::new(),
-            transfer_names: HashMap::new(),
+            reservations: Owners::default(),
+            reservation_names: Names::default(),
+            receipts: Owners::default(),
+            receipt_names: Names::default(),
+            transfers: Owners::default(),
+            transfer_names: Names::default(),
             deadlines: BTreeSet::new(),
             keys: BTreeMap::new(),
             horizon_ms: 0,
-        }
+            work: Work::default(),
+        };
+        state.hash = state.hash_from_scratch();
+        state
     }
 }
 
@@ -317,13 +341,13 @@ impl State {
     #[must_use]
     pub fn free(&self, sku: SkuIx) -> Units {
         let sku = self.sku(sku);
-        let shelf: Units = sku
+        let on_shelf: Units = sku
             .cells()
             .iter()
             .filter(|(at, _)| self.warehouse(*at).state == WarehouseState::Active)
             .map(|(_, cell)| cell.get(Counter::Available))
             .sum();
-        shelf - sku.claimed()
+        on_shelf - sku.claimed()
     }
 
     /// A reservation by its id.
@@ -383,7 +407,10 @@ impl State {
         use std::ops::Bound::{Excluded, Unbounded};
         let after: Arc<str> = Arc::from(after);
         let range = (if after.is_empty() { Unbounded } else { Excluded(after) }, Unbounded);
-        self.documents.get(&kind).into_iter().flat_map(move |documents| documents.range::<Arc<str>, _>(range.clone()))
+        self.documents
+            .get(&kind)
+            .into_iter()
+            .flat_map(move |documents| documents.range::<Arc<str>, _>(range.clone()))
     }
 
     /// The deadlines of locks, earliest first.

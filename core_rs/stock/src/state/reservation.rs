@@ -58,24 +58,36 @@ impl Line {
     /// requested = locked + deducted + unlocked + expired; deducted = allocated + picking + shipped +
     /// cancelled + claimed; what the line has locked is what its warehouses hold locked (a presale's
     /// deposit will add quota-only locks here); returns never exceed what was shipped.
+    ///
+    /// Sums in 128 bits: it judges counters that nobody has judged before.
     #[must_use]
     pub fn balances(&self) -> bool {
-        self.get(LineCounter::Requested)
-            == self.get(LineCounter::Locked)
-                + self.get(LineCounter::Deducted)
-                + self.get(LineCounter::Unlocked)
-                + self.get(LineCounter::Expired)
-            && self.get(LineCounter::Deducted)
-                == self.held(AllocationCounter::Allocated)
-                    + self.held(AllocationCounter::Picking)
-                    + self.held(AllocationCounter::Shipped)
-                    + self.get(LineCounter::Cancelled)
-                    + self.get(LineCounter::Claimed)
-            && self.get(LineCounter::Locked) == self.held(AllocationCounter::Locked)
-            && self.get(LineCounter::Returned) + self.held(AllocationCounter::Returning)
-                <= self.held(AllocationCounter::Shipped)
-            && self.counters.iter().all(|units| *units >= 0)
-            && self.allocations.iter().all(|at| at.counters.iter().all(|units| *units >= 0))
+        let mut held = [0_i128; ALLOCATION_COUNTERS];
+        for allocation in &self.allocations {
+            for (sum, units) in held.iter_mut().zip(allocation.counters) {
+                if units < 0 {
+                    return false;
+                }
+                *sum += i128::from(units);
+            }
+        }
+        let line = |counter: LineCounter| i128::from(self.get(counter));
+        let at = |counter: AllocationCounter| held[counter.at()];
+        self.counters.iter().all(|units| *units >= 0)
+            && line(LineCounter::Requested)
+                == line(LineCounter::Locked)
+                    + line(LineCounter::Deducted)
+                    + line(LineCounter::Unlocked)
+                    + line(LineCounter::Expired)
+            && line(LineCounter::Deducted)
+                == at(AllocationCounter::Allocated)
+                    + at(AllocationCounter::Picking)
+                    + at(AllocationCounter::Shipped)
+                    + line(LineCounter::Cancelled)
+                    + line(LineCounter::Claimed)
+            && line(LineCounter::Locked) == at(AllocationCounter::Locked)
+            && line(LineCounter::Returned) + at(AllocationCounter::Returning)
+                <= at(AllocationCounter::Shipped)
     }
 }
 
@@ -128,9 +140,23 @@ pub struct Reservation {
     pub attributes: Box<[u8]>,
     /// Its lines, numbered from 1.
     pub lines: Vec<Line>,
+    /// The units its lines have locked, kept so that the index of deadlines need not sum them.
+    pub(crate) locked: Units,
 }
 
 impl Reservation {
+    /// The units its lines have locked.
+    #[must_use]
+    pub const fn locked(&self) -> Units {
+        self.locked
+    }
+
+    /// When its lock ends, if it has one.
+    #[must_use]
+    pub fn due(&self) -> Option<Micros> {
+        (self.locked > 0).then_some(self.deadline)
+    }
+
     /// One counter, summed over the lines.
     #[must_use]
     pub fn total(&self, counter: LineCounter) -> Units {
@@ -149,7 +175,7 @@ impl Reservation {
         if self.refund_due {
             return ReservationState::RefundDue;
         }
-        if self.total(LineCounter::Locked) > 0 {
+        if self.locked > 0 {
             return ReservationState::Locked;
         }
         let waiting = self.held(AllocationCounter::Allocated)
@@ -164,6 +190,10 @@ impl Reservation {
         if self.total(LineCounter::Cancelled) > 0 {
             return ReservationState::Cancelled;
         }
-        if self.total(LineCounter::Expired) > 0 { ReservationState::Expired } else { ReservationState::Unlocked }
+        if self.total(LineCounter::Expired) > 0 {
+            ReservationState::Expired
+        } else {
+            ReservationState::Unlocked
+        }
     }
 }

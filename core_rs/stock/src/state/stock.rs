@@ -36,7 +36,14 @@ pub struct Sku {
 
 impl Sku {
     pub(crate) fn new(id: Arc<str>, category: Arc<str>) -> Self {
-        Self { id, category, cells: Vec::new(), pools: Vec::new(), counters: [0; SKU_COUNTERS], inbound: Vec::new() }
+        Self {
+            id,
+            category,
+            cells: Vec::new(),
+            pools: Vec::new(),
+            counters: [0; SKU_COUNTERS],
+            inbound: Vec::new(),
+        }
     }
 
     /// By warehouse, sorted by warehouse; only where it ever was.
@@ -55,6 +62,12 @@ impl Sku {
     #[must_use]
     pub fn pools(&self) -> &[(PoolIx, PoolCell)] {
         &self.pools
+    }
+
+    /// The counters in one pool, if it ever sold it.
+    #[must_use]
+    pub fn pool(&self, pool: PoolIx) -> Option<&PoolCell> {
+        self.pools.binary_search_by_key(&pool, |(at, _)| *at).ok().map(|at| &self.pools[at].1)
     }
 
     /// Units promised without units.

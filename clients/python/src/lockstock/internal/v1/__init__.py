@@ -1,0 +1,1 @@
+"""The generated messages of `lockstock.internal.v1`; not public."""

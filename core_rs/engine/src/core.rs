@@ -1,0 +1,196 @@
+//! What the engine's lock guards: the machine, the clock, and the records that are not yet in the journal.
+
+use std::sync::atomic::Ordering;
+
+use lockstock_stock::command::Request;
+use lockstock_stock::event::Event;
+use lockstock_stock::ids::{Micros, Sequence};
+use lockstock_stock::limits::SWEEP_PER_HOLD;
+use lockstock_stock::machine::{Machine, Reply};
+use lockstock_stock::refusal::{Reason, Refusal};
+use lockstock_stock::state::State;
+use lockstock_stock::state::Violation;
+
+use crate::clock::Clock;
+use crate::shared::Shared;
+
+/// Encoded records that wait for the journal: `[u32 length][bytes]` each, in order, without a gap.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    pub first: Sequence,
+    pub last: Sequence,
+    pub bytes: Vec<u8>,
+}
+
+impl Buffer {
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// False where a record is longer than its length field can say; nothing is added then.
+    fn push(&mut self, event: &Event) -> bool {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        event.encode(&mut self.bytes);
+        let Ok(length) = u32::try_from(self.bytes.len() - start - 4) else {
+            self.bytes.truncate(start);
+            return false;
+        };
+        self.bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        if start == 0 {
+            self.first = event.sequence;
+        }
+        self.last = event.sequence;
+        true
+    }
+}
+
+/// What the lock guards.
+pub(crate) struct Core {
+    machine: Machine,
+    clock: Box<dyn Clock>,
+    buffer: Buffer,
+    /// Scratch, empty between two steps.
+    events: Vec<Event>,
+    /// A snapshot is asked for: the segment is to be sealed.
+    seal: bool,
+    /// The journal thread takes what is in the buffer and ends: nothing may be added any more.
+    closing: bool,
+}
+
+impl Core {
+    pub fn new(machine: Machine, clock: Box<dyn Clock>) -> Self {
+        Self { machine, clock, buffer: Buffer::default(), events: Vec::new(), seal: false, closing: false }
+    }
+
+    pub fn state(&self) -> &State {
+        self.machine.state()
+    }
+
+    pub fn clock_steps(&self) -> u64 {
+        self.clock.steps()
+    }
+
+    pub fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    pub fn closing(&self) -> bool {
+        self.closing
+    }
+
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    pub fn ask_to_seal(&mut self) {
+        self.seal = true;
+    }
+
+    pub fn wants_seal(&self) -> bool {
+        self.seal
+    }
+
+    /// Never below the last journalled stamp, whatever the clock says.
+    pub fn now(&mut self) -> Micros {
+        self.clock.now().max(self.machine.state().clock())
+    }
+
+    /// Whether events may still be made.
+    pub fn writable(&self, shared: &Shared) -> bool {
+        !self.closing && shared.health.fatal().is_none()
+    }
+
+    /// The beginning of a hold: the time of everything in it, and deadlines that have passed. Whether more
+    /// may be due than one hold sweeps.
+    pub fn begin(&mut self, shared: &Shared) -> (Micros, bool) {
+        let now = self.now();
+        let swept = self.sweep(shared, now, SWEEP_PER_HOLD);
+        (now, swept >= SWEEP_PER_HOLD)
+    }
+
+    /// Expires due locks; how many. A freeze stops expiries too; after a violation only commands that need
+    /// the units sweep, each with its own refusal, so that one bad lock cannot stall every hold.
+    pub fn sweep(&mut self, shared: &Shared, now: Micros, limit: usize) -> usize {
+        if !self.writable(shared) || shared.admission.frozen() || shared.health.violation().is_some() {
+            return 0;
+        }
+        let swept = self.machine.sweep(now, limit, &mut self.events);
+        self.absorb(shared);
+        match swept {
+            Ok(swept) => {
+                shared.meters.swept.fetch_add(swept as u64, Ordering::Relaxed);
+                swept
+            }
+            Err(violation) => {
+                note(shared, &violation);
+                0
+            }
+        }
+    }
+
+    /// One command.
+    pub fn step(&mut self, shared: &Shared, request: Request<'_>, now: Micros) -> Reply {
+        if !self.writable(shared) {
+            return Reply::Refused(Refusal::Draining {});
+        }
+        let reply = self.machine.step(request, now, &mut self.events);
+        self.absorb(shared);
+        if let Reply::Refused(refusal) = &reply
+            && refusal.reason() == Reason::InvariantViolated
+        {
+            shared.health.violated(&refusal.message());
+        }
+        reply
+    }
+
+    /// Hands the buffer over and leaves an empty one.
+    pub fn take(&mut self, spare: Buffer) -> Buffer {
+        std::mem::replace(&mut self.buffer, spare)
+    }
+
+    /// Writes the state hash as the first record of an empty buffer, which begins the next segment; its
+    /// sequence.
+    pub fn checkpoint(&mut self, shared: &Shared) -> Option<Sequence> {
+        self.seal = false;
+        let now = self.now();
+        let done = self.machine.checkpoint(now, &mut self.events);
+        self.absorb(shared);
+        match done {
+            Ok(()) => {
+                shared.meters.checkpoints.fetch_add(1, Ordering::Relaxed);
+                Some(self.machine.state().sequence())
+            }
+            Err(violation) => {
+                note(shared, &violation);
+                None
+            }
+        }
+    }
+
+    /// Encodes what the machine has applied. It cannot be taken back, so a record that cannot be written
+    /// ends the service.
+    fn absorb(&mut self, shared: &Shared) {
+        let before = self.buffer.bytes.len();
+        for event in self.events.drain(..) {
+            shared.meters.operation(event.operation, event.outcome);
+            if !self.buffer.push(&event) {
+                shared
+                    .fail(&format!("the record of sequence {} is too long to be journalled", event.sequence));
+            }
+        }
+        let added = (self.buffer.bytes.len() - before) as u64;
+        if added > 0 {
+            shared.bytes_in_flight.fetch_add(added, Ordering::Relaxed);
+            shared.applied.store(self.machine.state().sequence(), Ordering::Release);
+        }
+    }
+}
+
+fn note(shared: &Shared, violation: &Violation) {
+    shared.health.violated(&violation.to_string());
+}

@@ -1,0 +1,347 @@
+//! The face of the engine.
+
+use std::iter::Peekable;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use lockstock_stock::answer::Answer;
+use lockstock_stock::command::Request;
+use lockstock_stock::event::{Event, Fingerprint};
+use lockstock_stock::ids::{Micros, Sequence};
+use lockstock_stock::limits::Limits;
+use lockstock_stock::machine::Reply;
+use lockstock_stock::refusal::Refusal;
+use lockstock_stock::state::State;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::admission::Load;
+use crate::config::Config;
+use crate::core::Core;
+use crate::desk::{SnapshotError, SnapshotInfo};
+use crate::failure::Failed;
+use crate::metrics::Metrics;
+use crate::recall::{RecallError, first_difference};
+use crate::recovery::{OpenError, Recovery};
+use crate::shared::Shared;
+use crate::status::Status;
+
+/// Commands that one hold of the engine's lock runs at most ...
+const HOLD_COMMANDS_MAX: usize = 256;
+/// ... and how long it lasts at most: a large batch never stalls a buyer.
+const HOLD_TIME_MAX: Duration = Duration::from_micros(100);
+
+/// Holds that a read sweeps in before it looks, so that it shows no lock that has expired; with more due than
+/// that it shows what there is.
+const READ_SWEEPS_MAX: usize = 16;
+
+/// What became of the requests of one call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Executed {
+    /// In the order of the requests.
+    pub replies: Vec<Reply>,
+    /// The newest sequence that any of the replies saw: none may be sent before it is durable. 0 where none
+    /// saw anything.
+    pub seen: Sequence,
+}
+
+/// The engine of one data directory. Cheap to clone; when the last clone is dropped it closes.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) owner: Arc<Owner>,
+}
+
+/// Ends the threads with the last handle; they themselves hold [`Shared`] only.
+pub(crate) struct Owner {
+    pub shared: Arc<Shared>,
+    pub threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Owner {
+    /// What is in the buffer becomes durable, then the threads end.
+    fn close(&self) {
+        self.shared.admission.drain();
+        self.shared.core.lock().close();
+        self.shared.work.notify_all();
+        self.shared.stop.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.thread().id() == std::thread::current().id() {
+                // The last handle was dropped by a hook: that thread ends by itself.
+                continue;
+            }
+            if thread.join().is_err() {
+                self.shared.fail("a thread of the engine has panicked");
+            }
+        }
+        self.shared.unlock();
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A command on its way to the lock: let in, or refused at the door.
+type Judged<'a> = Result<Request<'a>, Refusal>;
+
+impl Engine {
+    /// Opens or creates the data directory of `config` and recovers what is in it.
+    pub fn open(config: Config) -> Result<(Self, Recovery), OpenError> {
+        crate::recovery::open(config)
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.owner.shared
+    }
+
+    /// Runs requests in order, each its own step. Replies may leave once `seen` is durable.
+    pub fn execute(&self, requests: Vec<Request<'_>>) -> Executed {
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut seen = 0;
+        let mut rest = requests.into_iter();
+        loop {
+            let chunk = self.admit(rest.by_ref().take(HOLD_COMMANDS_MAX));
+            if chunk.is_empty() {
+                break;
+            }
+            let mut chunk = chunk.into_iter().peekable();
+            while chunk.peek().is_some() {
+                seen = seen.max(self.hold(&mut chunk, &mut replies));
+            }
+        }
+        self.count(&replies);
+        Executed { replies, seen }
+    }
+
+    /// Judges commands in order; those let in count as waiting until they had the lock.
+    fn admit<'a>(&self, requests: impl Iterator<Item = Request<'a>>) -> Vec<Judged<'a>> {
+        let shared = self.shared();
+        let load = shared.load();
+        let mut ahead = 0;
+        let mut judged = Vec::new();
+        for request in requests {
+            let load = Load { records: load.records.saturating_add(ahead), ..load };
+            match shared.admission.judge(request.command.promises(), load) {
+                Ok(()) => {
+                    ahead += 1;
+                    judged.push(Ok(request));
+                }
+                Err(refusal) => judged.push(Err(refusal)),
+            }
+        }
+        shared.waiting.fetch_add(ahead, Ordering::Relaxed);
+        judged
+    }
+
+    /// One hold of the lock; the newest sequence it saw.
+    fn hold<'a>(
+        &self,
+        chunk: &mut Peekable<impl Iterator<Item = Judged<'a>>>,
+        replies: &mut Vec<Reply>,
+    ) -> Sequence {
+        while let Some(Err(refusal)) = chunk.next_if(Result::is_err) {
+            replies.push(Reply::Refused(refusal));
+        }
+        if chunk.peek().is_none() {
+            return 0;
+        }
+        let shared = self.shared();
+        let mut core = shared.core.lock();
+        let watch = Watch(shared);
+        let begun = Instant::now();
+        let (now, _) = core.begin(shared);
+        let mut steps = 0;
+        while let Some(judged) = chunk.next_if(|_| steps == 0 || begun.elapsed() < HOLD_TIME_MAX) {
+            replies.push(match judged {
+                Err(refusal) => Reply::Refused(refusal),
+                Ok(request) => {
+                    steps += 1;
+                    core.step(shared, request, now)
+                }
+            });
+        }
+        shared.waiting.fetch_sub(steps, Ordering::Relaxed);
+        drop(watch);
+        self.leave(core, begun, chunk.peek().is_some())
+    }
+
+    /// Leaves the lock, wakes the journal thread; the newest sequence seen. `more`: this thread comes again at
+    /// once, so whoever waits goes first.
+    fn leave(&self, core: MutexGuard<'_, Core>, begun: Instant, more: bool) -> Sequence {
+        let shared = self.shared();
+        let seen = core.state().sequence();
+        let wake = !core.buffer().is_empty();
+        if more {
+            MutexGuard::unlock_fair(core);
+        } else {
+            drop(core);
+        }
+        if wake {
+            shared.work.notify_one();
+        }
+        shared.meters.hold.observe_since(begun);
+        seen
+    }
+
+    fn count(&self, replies: &[Reply]) {
+        let meters = &self.shared().meters;
+        for reply in replies {
+            match reply {
+                Reply::Done(_) => {}
+                Reply::Known { .. } => {
+                    meters.repeated.fetch_add(1, Ordering::Relaxed);
+                }
+                Reply::Refused(refusal) => meters.refusal(refusal.reason()),
+            }
+        }
+    }
+
+    /// A read at one sequence, with the time: what it returns may leave once that sequence is durable. The
+    /// engine's lock is held meanwhile, so `f` must be short.
+    pub fn read<R>(&self, f: impl FnOnce(&State, Micros) -> R) -> (R, Sequence) {
+        let mut rounds = 0;
+        loop {
+            let mut core = self.shared().core.lock();
+            let begun = Instant::now();
+            let (now, more) = core.begin(self.shared());
+            if more && rounds < READ_SWEEPS_MAX {
+                rounds += 1;
+                self.leave(core, begun, true);
+                continue;
+            }
+            let result = f(core.state(), now);
+            return (result, self.leave(core, begun, false));
+        }
+    }
+
+    /// The engine's time: microseconds since 1970-01-01 UTC.
+    pub fn now(&self) -> Micros {
+        self.shared().core.lock().now()
+    }
+
+    /// What a repeated key is answered with: the first answer. The sequence must be durable.
+    pub fn recall(&self, sequence: Sequence, fingerprint: &Fingerprint) -> Result<Answer, RecallError> {
+        let event = self.event(sequence)?;
+        if let Some(field) = first_difference(&event.fingerprint, fingerprint) {
+            return Err(RecallError::Reused { field, sequence });
+        }
+        Ok(self.shared().core.lock().state().answer(&event))
+    }
+
+    /// A durable event as it was journalled.
+    pub fn event(&self, sequence: Sequence) -> Result<Event, RecallError> {
+        if sequence == 0 || sequence > self.durable() {
+            return Err(RecallError::NotDurable { sequence, durable: self.durable() });
+        }
+        self.shared().records.event(sequence)
+    }
+
+    /// The last sequence that is durable.
+    pub fn durable(&self) -> Sequence {
+        self.shared().durable()
+    }
+
+    /// Waits until a sequence is durable.
+    pub fn wait_durable(&self, sequence: Sequence) -> Result<(), Failed> {
+        self.shared().gate.wait(sequence, &self.shared().health)
+    }
+
+    /// Called once after every sync, on the journal thread, with the durable sequence. It must not block.
+    pub fn on_durable(&self, hook: Box<dyn Fn(Sequence) + Send + Sync>) {
+        self.shared().gate.on_durable(hook);
+    }
+
+    /// Called once when the engine has failed for good, at once if it has already. It must not call back into
+    /// the engine: the engine's lock may be held.
+    pub fn on_failure(&self, hook: Box<dyn Fn(&str) + Send + Sync>) {
+        self.shared().health.on_failure(hook);
+    }
+
+    /// Whether the engine has failed for good.
+    pub fn failed(&self) -> Option<Failed> {
+        self.shared().health.fatal().cloned()
+    }
+
+    /// Refuses every change until thawed; reads go on, nothing expires.
+    pub fn freeze(&self) {
+        self.shared().admission.set_frozen(true);
+    }
+
+    /// Ends a freeze.
+    pub fn thaw(&self) {
+        self.shared().admission.set_frozen(false);
+    }
+
+    /// Refuses new commands for good; what was let in is answered.
+    pub fn drain(&self) {
+        self.shared().admission.drain();
+    }
+
+    /// How the engine stands.
+    pub fn status(&self) -> Status {
+        Status::of(self.shared())
+    }
+
+    /// What the engine has counted.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(&self.shared().meters, &self.status())
+    }
+
+    /// Seals the segment and writes a snapshot of at least everything applied before the call; blocks until
+    /// it is on disk.
+    pub fn snapshot_now(&self) -> Result<SnapshotInfo, SnapshotError> {
+        let shared = self.shared();
+        let ticket = shared.desk.ask();
+        {
+            let mut core = shared.core.lock();
+            if !core.writable(shared) {
+                return Err(SnapshotError::Stopped);
+            }
+            core.ask_to_seal();
+        }
+        shared.work.notify_all();
+        shared.desk.wait(ticket)
+    }
+
+    /// The keyed hash of a buyer; 0 for none.
+    pub fn buyer_hash(&self, buyer: &str) -> u128 {
+        self.shared().buyers.hash(buyer)
+    }
+
+    /// The journal's UUID.
+    pub fn journal_id(&self) -> [u8; 16] {
+        self.shared().journal_id
+    }
+
+    /// Where the segments are, for those who follow the journal.
+    pub fn journal_dir(&self) -> &Path {
+        &self.shared().layout.journal
+    }
+
+    /// The limits of the state machine.
+    pub fn limits(&self) -> &Limits {
+        &self.shared().config.limits
+    }
+
+    /// Refuses new commands, makes everything durable, ends the threads, releases the directory. Closing
+    /// twice is no error.
+    pub fn close(&self) -> Result<(), Failed> {
+        self.owner.close();
+        self.failed().map_or(Ok(()), Err)
+    }
+}
+
+/// A panic while the engine's lock is held may leave half an event applied: the state cannot be trusted then.
+struct Watch<'a>(&'a Shared);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("a panic while the state was being changed: nothing more is acknowledged");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The tables of history: what happened, as it happened.
+
+use lockstock_stock::event::{Change, Event, Exception};
+use lockstock_stock::ids::Sequence;
+use lockstock_stock::movement::Movement;
+
+use super::columns::{self, Table};
+use super::error::ProjectionError;
+use super::format::{Format, Sheet, Value, Writer};
+use super::names::{Ask, Names};
+use super::text;
+
+/// The three tables of history of some events.
+pub(super) fn of_events(
+    events: &[Event],
+    names: &Names,
+    format: Format,
+) -> Result<[Sheet; 3], ProjectionError> {
+    let mut operations = Writer::new(&columns::OPERATIONS, format);
+    let mut movements = Writer::new(&columns::MOVEMENTS, format);
+    let mut exceptions = Writer::new(&columns::EXCEPTIONS, format);
+    for event in events {
+        operation(event, &mut operations);
+        for_each(event, &columns::MOVEMENTS, names, &mut movements)?;
+        for_each(event, &columns::EXCEPTIONS, names, &mut exceptions)?;
+    }
+    Ok([operations.finish(), movements.finish(), exceptions.finish()])
+}
+
+/// The rows that one event adds to one table of history.
+pub(super) fn of_event(
+    event: &Event,
+    table: &'static Table,
+    names: &Names,
+    writer: &mut Writer,
+) -> Result<(), ProjectionError> {
+    if table.name == columns::OPERATIONS.name {
+        operation(event, writer);
+        return Ok(());
+    }
+    for_each(event, table, names, writer)
+}
+
+fn operation(event: &Event, writer: &mut Writer) {
+    let row = [
+        event.sequence.into(),
+        event.at.into(),
+        event.operation.name().into(),
+        text::of_key(event.key).into(),
+        text::of_bytes(event.reason.as_bytes()).into(),
+        text::of_bytes(event.document.as_bytes()).into(),
+        event.outcome.name().into(),
+    ];
+    writer.row(&row, &[]);
+}
+
+/// Movements, or exceptions: each kind is counted from 0 within its event.
+fn for_each(
+    event: &Event,
+    table: &'static Table,
+    names: &Names,
+    writer: &mut Writer,
+) -> Result<(), ProjectionError> {
+    let mut ordinal = 0;
+    for change in &event.changes {
+        match change {
+            Change::Movement(of) if table.name == columns::MOVEMENTS.name => {
+                movement(event.sequence, ordinal, of, names, writer)?;
+            }
+            Change::Exception(of) if table.name == columns::EXCEPTIONS.name => {
+                exception(event.sequence, ordinal, of, names, writer)?;
+            }
+            _ => continue,
+        }
+        ordinal += 1;
+    }
+    Ok(())
+}
+
+fn movement(
+    sequence: Sequence,
+    ordinal: u32,
+    movement: &Movement,
+    names: &Names,
+    writer: &mut Writer,
+) -> Result<(), ProjectionError> {
+    let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
+    let name_of = |ask: Option<Ask>| ask.map_or(Ok(""), |ask| names.get(ask));
+    let pool = (!kind.row().pool.is_empty()).then_some(Ask::Pool(pool));
+    let row: [Value<'_>; 9] = [
+        sequence.into(),
+        ordinal.into(),
+        kind.name().into(),
+        names.sku(sku)?.into(),
+        name_of(warehouse.map(Ask::Warehouse))?.into(),
+        name_of(pool)?.into(),
+        name_of(owner.and_then(|no| Ask::owner(kind.owner(), no)))?.into(),
+        line.into(),
+        quantity.into(),
+    ];
+    writer.row(&row, &[]);
+    Ok(())
+}
+
+fn exception(
+    sequence: Sequence,
+    ordinal: u32,
+    exception: &Exception,
+    names: &Names,
+    writer: &mut Writer,
+) -> Result<(), ProjectionError> {
+    let Exception { kind, sku, warehouse, quantity, reservation } = *exception;
+    let row: [Value<'_>; 7] = [
+        sequence.into(),
+        ordinal.into(),
+        kind.name().into(),
+        names.sku(sku)?.into(),
+        names.warehouse(warehouse)?.into(),
+        quantity.into(),
+        reservation.map_or(Ok(""), |no| names.get(Ask::Reservation(no)))?.into(),
+    ];
+    writer.row(&row, &[]);
+    Ok(())
+}

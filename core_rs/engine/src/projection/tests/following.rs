@@ -1,0 +1,114 @@
+//! Following a real engine's journal.
+
+use lockstock_stock::command::{
+    Adjustment, Command, DocumentKind, Live, PutDocument, Request, StockLine, WarehouseState,
+};
+use lockstock_stock::event::Fingerprint;
+use lockstock_stock::ids::{RequestKey, Sequence};
+use lockstock_stock::machine::Reply;
+
+use super::tables::{Tables, parse_json};
+use crate::projection::{Format, Projection, ProjectionError, TABLES, expected_rows};
+use crate::{Config, Engine, Offline};
+
+fn open(dir: &std::path::Path) -> Engine {
+    let mut config = Config::new(dir);
+    config.segment_bytes = 64 * 1024;
+    config.disk_floor_bytes = 0;
+    Engine::open(config).unwrap().0
+}
+
+/// Master data and then increases, one event each, until the journal has `events`; waits for the disk.
+fn grow(engine: &Engine, events: Sequence) {
+    let sku = PutDocument {
+        kind: DocumentKind::Sku,
+        id: "book",
+        expected_version: None,
+        live: Live::Sku { category: "" },
+        body: b"{}",
+    };
+    let live = Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
+    let warehouse = PutDocument { kind: DocumentKind::Warehouse, id: "SH", live, ..sku.clone() };
+    while engine.read(|state, _| state.sequence()).0 < events {
+        let next = engine.read(|state, _| state.sequence()).0 + 1;
+        let command = if next <= 2 {
+            Command::PutDocuments { documents: vec![sku.clone(), warehouse.clone()] }
+        } else {
+            let lines = vec![StockLine { sku: "book", warehouse: "SH", quantity: 2 }];
+            Command::Adjust { adjustment: Adjustment::OtherReceipt, lines }
+        };
+        let stamp = RequestKey::from((engine.now() / 1_000).unsigned_abs());
+        let key = (stamp << 80) | (7 << 76) | (2 << 62) | RequestKey::from(next);
+        let reason = "a reason that makes the records long enough to fill segments of the smallest size";
+        let request = Request { key, fingerprint: Fingerprint::default(), reason, document: "", command };
+        let executed = engine.execute(vec![request]);
+        assert!(matches!(executed.replies[0], Reply::Done(_)), "{:?}", executed.replies);
+        engine.wait_durable(executed.seen).unwrap();
+    }
+}
+
+fn expected(dir: &std::path::Path, until: Sequence) -> Tables {
+    let replayed = Offline::open(dir, Some(until)).unwrap();
+    let mut tables = Tables::default();
+    for table in TABLES {
+        let rows = expected_rows(table.name, replayed.state(), || Offline::events(dir, 1, until)).unwrap();
+        tables.fill(table, parse_json(&rows));
+    }
+    tables
+}
+
+#[test]
+fn a_follower_gives_every_durable_event_once_over_many_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    let mut projection = Projection::new();
+    let mut tables = Tables::default();
+    let mut after = 0;
+    for events in [1, 5, 300, 301, 1_500] {
+        grow(&engine, events);
+        while let Some(batch) = projection.batch(&engine, after, 70, Format::Json).unwrap() {
+            assert_eq!(batch.first, after + 1);
+            assert!((batch.first..batch.first + 70).contains(&batch.last), "{} {}", batch.first, batch.last);
+            tables.take(&batch.sheets);
+            after = batch.last;
+        }
+        assert_eq!(after, engine.durable());
+        tables.assert_equal(&expected(dir.path(), after), 0);
+    }
+    engine.close().unwrap();
+}
+
+#[test]
+fn any_place_may_be_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    grow(&engine, 200);
+    let mut projection = Projection::new();
+    let mut first = |after, most| {
+        let batch = projection.batch(&engine, after, most, Format::Json).unwrap().unwrap();
+        (batch.first, batch.last, batch.sheets.into_iter().map(|sheet| sheet.bytes).collect::<Vec<_>>())
+    };
+    let whole = first(0, 100);
+    assert_eq!((whole.0, whole.1), (1, 100));
+    assert_eq!(first(50, 10).0, 51, "back");
+    assert_eq!(first(0, 100), whole, "and from the start, the same bytes");
+    assert_eq!(first(150, 1_000).1, engine.durable(), "and ahead");
+    assert_eq!(first(199, 0).0, 200, "at least one event");
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_database_ahead_of_the_journal_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = open(dir.path());
+    grow(&engine, 3);
+    let journal = engine.durable();
+    let mut projection = Projection::new();
+    assert!(projection.batch(&engine, journal, 10, Format::Copy).unwrap().is_none());
+    let refused = projection.batch(&engine, journal + 1, 10, Format::Copy);
+    assert!(
+        matches!(refused, Err(ProjectionError::Ahead { database, journal: end }) if database == end + 1 && end == journal)
+    );
+    assert!(projection.batch(&engine, 0, 10, Format::Copy).unwrap().is_some(), "and it is usable after");
+    engine.close().unwrap();
+}

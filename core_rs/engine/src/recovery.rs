@@ -1,0 +1,320 @@
+//! From a data directory to a running engine: newest snapshot, then the journal.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use lockstock_journal::disk::{Disk, RealDisk};
+use lockstock_journal::snapshot::{self, Snapshot};
+use lockstock_journal::{
+    DirLock, IoError, LockError, Log, OpenError as Refused, Options, Proof, Recovered, Segments,
+};
+use lockstock_stock::ids::Sequence;
+use lockstock_stock::machine::Machine;
+use lockstock_stock::state::State;
+use parking_lot::{Condvar, Mutex};
+use serde::Serialize;
+
+use crate::admission::Admission;
+use crate::buyer::{BuyerKey, KeyError};
+use crate::clock::{Clock, SlewedClock, SystemSource};
+use crate::config::{Config, Layout};
+use crate::core::Core;
+use crate::desk::{Desk, SnapshotInfo};
+use crate::engine::{Engine, Owner};
+use crate::failure::Health;
+use crate::gate::Gate;
+use crate::metrics::Meters;
+use crate::recall::Records;
+use crate::replay::{ReplayError, replay};
+use crate::shared::{Gauge, Shared};
+use crate::status::hash_text;
+use crate::stop::Stop;
+use crate::{commit, periodic, snapshotter};
+
+/// Sentences about what was found and passed over.
+type Notes = Vec<String>;
+
+/// What recovery found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recovery {
+    /// The last sequence of the journal.
+    pub sequence: Sequence,
+    /// The sequence of the snapshot it began with; 0 for none.
+    pub snapshot_sequence: Sequence,
+    /// Events replayed after the snapshot.
+    pub replayed: u64,
+    /// Bytes of a torn batch, never acknowledged, that were cut off.
+    pub torn_bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// What was passed over, in sentences: damaged snapshots.
+    pub notes: Vec<String>,
+}
+
+/// Why an engine cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A setting cannot be.
+    #[error("the settings cannot be used: {0}")]
+    Config(String),
+    /// The free disk cannot be measured.
+    #[error("the free disk of {path} cannot be measured: {source}")]
+    Gauge {
+        /// Of which directory.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has the directory.
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    /// The journal is damaged, foreign or unreadable.
+    #[error(transparent)]
+    Journal(#[from] lockstock_journal::OpenError),
+    /// Snapshots cannot be looked for.
+    #[error(transparent)]
+    Snapshots(#[from] lockstock_journal::SnapshotError),
+    /// The journal is readable and does not give a state.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The key of the buyers' hashes.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database has seen what the journal does not have.
+    #[error(
+        "the database is at sequence {database}, which the journal does not have: its end is lost, or this is not \
+         the journal the database was projected from ({why})"
+    )]
+    DatabaseAhead {
+        /// What the database has.
+        database: Sequence,
+        /// What the journal says.
+        why: String,
+    },
+    /// A snapshot has seen what the journal does not have.
+    #[error(
+        "the newest snapshot is at sequence {snapshot}, which the journal does not have: its end is lost ({why})"
+    )]
+    SnapshotAhead {
+        /// The snapshot.
+        snapshot: Sequence,
+        /// What the journal says.
+        why: String,
+    },
+    /// A thread cannot be started.
+    #[error("the thread {name} cannot be started: {source}")]
+    Thread {
+        /// Which.
+        name: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// What an engine is made of; tests replace parts.
+pub(crate) struct Parts {
+    pub config: Config,
+    pub state: State,
+    pub log: Box<dyn Log>,
+    pub clock: Box<dyn Clock>,
+    pub gauge: Gauge,
+    pub disk: Arc<dyn Disk>,
+    pub buyers: BuyerKey,
+    pub dir_lock: Option<DirLock>,
+    pub newest: Option<SnapshotInfo>,
+    /// Bytes of journal since that snapshot.
+    pub unwritten: u64,
+}
+
+/// Opens with this machine's clock and disk.
+pub(crate) fn open(config: Config) -> Result<(Engine, Recovery), OpenError> {
+    let clock =
+        |state: &State| Box::new(SlewedClock::new(SystemSource::default(), state.clock())) as Box<dyn Clock>;
+    open_with(config, Arc::new(RealDisk), clock)
+}
+
+/// Opens with a clock and a disk of the caller's. Lock and key are on the real disk in any case.
+pub(crate) fn open_with(
+    config: Config,
+    disk: Arc<dyn Disk>,
+    clock: impl FnOnce(&State) -> Box<dyn Clock>,
+) -> Result<(Engine, Recovery), OpenError> {
+    let (parts, recovery) = recover(config, disk, clock)?;
+    Ok((assemble(parts)?, recovery))
+}
+
+fn recover(
+    config: Config,
+    disk: Arc<dyn Disk>,
+    clock: impl FnOnce(&State) -> Box<dyn Clock>,
+) -> Result<(Parts, Recovery), OpenError> {
+    let begun = Instant::now();
+    config.check().map_err(OpenError::Config)?;
+    let layout = config.layout();
+    let dir_lock = DirLock::acquire(&layout.data)?;
+    disk.create_dir(&layout.snapshots)
+        .map_err(|source| IoError { doing: "create", path: layout.snapshots.clone(), source })
+        .map_err(lockstock_journal::SnapshotError::Io)?;
+    let (segments, found) = open_segments(&config, &layout, &disk)?;
+    let Found { state: snapshot, info: newest, notes } =
+        newest_snapshot(&disk, &layout, segments.journal_id())?;
+    let mut state = snapshot.unwrap_or_default();
+    let snapshot_sequence = state.sequence();
+    if snapshot_sequence > found.last {
+        let why = format!("it ends at {}", found.last);
+        return Err(OpenError::SnapshotAhead { snapshot: snapshot_sequence, why });
+    }
+    let replayed = replay(&mut state, &disk, &layout.journal, found.last, |_, _| true)?;
+    let buyers = BuyerKey::open(&layout.buyer_key, found.last == 0)?;
+    let recovery = Recovery {
+        sequence: state.sequence(),
+        snapshot_sequence,
+        replayed: replayed.events,
+        torn_bytes: found.torn_bytes,
+        seconds: begun.elapsed().as_secs_f64(),
+        notes,
+    };
+    let clock = clock(&state);
+    let (gauged, journal) = (Arc::clone(&disk), layout.journal);
+    let gauge: Gauge = Box::new(move || gauged.free_bytes(&journal));
+    let log: Box<dyn Log> = Box::new(segments);
+    let dir_lock = Some(dir_lock);
+    let unwritten = replayed.bytes;
+    Ok((Parts { config, state, log, clock, gauge, disk, buyers, dir_lock, newest, unwritten }, recovery))
+}
+
+/// Opens the journal; who has seen more than it holds is named.
+fn open_segments(
+    config: &Config,
+    layout: &Layout,
+    disk: &Arc<dyn Disk>,
+) -> Result<(Segments, Recovered), OpenError> {
+    let database = config.proved_by_database;
+    let snapshot = snapshot::newest_sequence(&layout.snapshots)?;
+    let options = Options {
+        segment_bytes: config.segment_bytes,
+        durability: config.durability,
+        proved: snapshot.max(database),
+        // Should the snapshot turn out unreadable, the replay reads those segments, and checks them then.
+        trusted: snapshot,
+        prepare_ahead: true,
+        disk: Arc::clone(disk),
+    };
+    Segments::open(&layout.journal, options).map_err(|source| {
+        let lost = matches!(
+            source,
+            Refused::Damaged { proof: Proof::Proved { .. }, .. } | Refused::Beginning { first: 0, .. }
+        );
+        match (lost, database > snapshot) {
+            (true, true) => OpenError::DatabaseAhead { database, why: source.to_string() },
+            (true, false) => OpenError::SnapshotAhead { snapshot, why: source.to_string() },
+            (false, _) => OpenError::Journal(source),
+        }
+    })
+}
+
+/// What a thread of the engine does.
+type Work = Box<dyn FnOnce(&Arc<Shared>) + Send>;
+
+/// Puts the parts together and starts the threads.
+pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
+    let Parts { config, state, log, clock, gauge, disk, buyers, dir_lock, newest, unwritten } = parts;
+    let layout = config.layout();
+    let free =
+        gauge().map_err(|source| OpenError::Gauge { path: layout.journal.display().to_string(), source })?;
+    let last = state.sequence();
+    let shared = Arc::new(Shared {
+        journal_id: log.journal_id(),
+        buyers,
+        core: Mutex::new(Core::new(Machine::new(state, config.limits), clock)),
+        work: Condvar::new(),
+        gate: Gate::at(last),
+        admission: Admission::new(&config, free),
+        health: Health::default(),
+        meters: Meters::default(),
+        desk: Desk::with_newest(newest),
+        stop: Stop::default(),
+        records: Records::of(Arc::clone(&disk), &layout),
+        gauge,
+        disk,
+        dir_lock: Mutex::new(dir_lock),
+        applied: AtomicU64::new(last),
+        bytes_in_flight: AtomicU64::new(0),
+        waiting: AtomicU64::new(0),
+        journal_bytes: AtomicU64::new(0),
+        unwritten,
+        config,
+        layout,
+    });
+    let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
+    // Pushed one by one, so that where one cannot be started the others are ended by the owner's drop.
+    let start = |name: &'static str, work: Work| {
+        let shared = Arc::clone(&shared);
+        let thread = spawn(name, move || work(&shared))?;
+        owner.threads.lock().push(thread);
+        Ok::<(), OpenError>(())
+    };
+    start("journal", Box::new(move |shared| commit::run(shared, log)))?;
+    start("sweeper", Box::new(periodic::sweep))?;
+    start("disk", Box::new(periodic::watch_disk))?;
+    start("snapshots", Box::new(snapshotter::run))?;
+    Ok(Engine { owner: Arc::new(owner) })
+}
+
+fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|source| OpenError::Thread { name, source })
+}
+
+/// What was found of snapshots.
+pub(crate) struct Found {
+    pub state: Option<State>,
+    pub info: Option<SnapshotInfo>,
+    pub notes: Notes,
+}
+
+/// The newest snapshot that can be read; an unreadable one costs time, not data, and is noted.
+pub(crate) fn newest_snapshot(
+    disk: &Arc<dyn Disk>,
+    layout: &Layout,
+    journal_id: [u8; 16],
+) -> Result<Found, lockstock_journal::SnapshotError> {
+    let newest = snapshot::newest_on(disk, &layout.snapshots, journal_id)?;
+    let skipped = newest.skipped.iter();
+    let mut notes: Notes = skipped
+        .map(|file| format!("snapshot {} is passed over: {}", file.path.display(), file.why))
+        .collect();
+    let Some(file) = newest.snapshot else {
+        return Ok(Found { state: None, info: None, notes });
+    };
+    let info = SnapshotInfo { sequence: file.sequence, size_bytes: file.length };
+    let state = match read_snapshot(&file) {
+        Ok(state) => Some(state),
+        Err(why) => {
+            notes.push(format!("snapshot {} is passed over: {why}", file.path.display()));
+            None
+        }
+    };
+    Ok(Found { state, info: Some(info), notes })
+}
+
+/// The state in a snapshot file whose bytes are whole.
+pub(crate) fn read_snapshot(file: &Snapshot) -> Result<State, String> {
+    let mut body = file.body().map_err(|error| error.to_string())?;
+    let state = State::read_snapshot(&mut body).map_err(|error| error.to_string())?;
+    if (state.sequence(), state.hash()) == (file.sequence, file.state_hash) {
+        Ok(state)
+    } else {
+        Err(format!(
+            "it holds the state of sequence {} with hash {}, its header says {} and {}",
+            state.sequence(),
+            hash_text(state.hash()),
+            file.sequence,
+            hash_text(file.state_hash),
+        ))
+    }
+}

@@ -1,0 +1,120 @@
+//! The journal's records applied to a state: what recovery, the snapshotter and offline reading share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lockstock_journal::disk::{Disk, RealDisk};
+use lockstock_journal::{ReadError, Reader};
+use lockstock_stock::codec::CodecError;
+use lockstock_stock::event::Event;
+use lockstock_stock::ids::Sequence;
+use lockstock_stock::state::{State, Violation};
+
+/// Why a journal cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// A record cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record is no event this release knows.
+    #[error("the record of sequence {sequence} cannot be understood: {source}")]
+    Decode {
+        /// Which.
+        sequence: Sequence,
+        /// Why not.
+        source: CodecError,
+    },
+    /// An event does not fit the state: an invariant, or the journalled state hash.
+    #[error("the journal cannot be replayed: {0}")]
+    Violation(#[from] Violation),
+    /// The journal ends before the sequence that was asked for.
+    #[error("the journal ends at sequence {last}, {wanted} was asked for")]
+    Short {
+        /// Where it ends.
+        last: Sequence,
+        /// What was asked for.
+        wanted: Sequence,
+    },
+}
+
+/// The events of a journal, in order.
+pub struct Events {
+    reader: Reader,
+    until: Sequence,
+    next: Sequence,
+    /// Bytes of the records so far.
+    bytes: u64,
+}
+
+impl Events {
+    /// Those after `after` up to and with `until`, all of which must be there.
+    pub fn open(journal: &Path, after: Sequence, until: Sequence) -> Result<Self, ReplayError> {
+        Self::open_on(Arc::new(RealDisk), journal, after, until)
+    }
+
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        journal: &Path,
+        after: Sequence,
+        until: Sequence,
+    ) -> Result<Self, ReplayError> {
+        Ok(Self { reader: Reader::open_on(disk, journal, after + 1)?, until, next: after + 1, bytes: 0 })
+    }
+
+    fn read(&mut self) -> Result<Event, ReplayError> {
+        let Some((sequence, bytes)) = self.reader.next(self.until)? else {
+            return Err(ReplayError::Short { last: self.next - 1, wanted: self.until });
+        };
+        self.next = sequence + 1;
+        self.bytes += bytes.len() as u64;
+        Event::decode(bytes).map_err(|source| ReplayError::Decode { sequence, source })
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Event, ReplayError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next > self.until {
+            return None;
+        }
+        let event = self.read();
+        if event.is_err() {
+            // Nothing comes after an error.
+            self.until = 0;
+        }
+        Some(event)
+    }
+}
+
+/// How much was replayed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Replayed {
+    pub events: u64,
+    pub bytes: u64,
+}
+
+/// Applies everything up to and with `until`; `visit` sees each event after it was applied and says whether
+/// to go on.
+pub(crate) fn replay(
+    state: &mut State,
+    disk: &Arc<dyn Disk>,
+    journal: &Path,
+    until: Sequence,
+    mut visit: impl FnMut(&State, &Event) -> bool,
+) -> Result<Replayed, ReplayError> {
+    if state.sequence() >= until {
+        return Ok(Replayed::default());
+    }
+    let mut events = Events::open_on(Arc::clone(disk), journal, state.sequence(), until)?;
+    let mut applied = 0;
+    for event in events.by_ref() {
+        let event = event?;
+        state.apply(&event)?;
+        applied += 1;
+        if !visit(state, &event) {
+            break;
+        }
+    }
+    Ok(Replayed { events: applied, bytes: events.bytes })
+}

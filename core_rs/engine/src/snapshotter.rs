@@ -1,0 +1,139 @@
+//! Snapshots leave the live engine alone: this thread keeps a state of its own, replays sealed segments onto
+//! it, compares its hash with the one the engine journalled, and writes it down. The price is a second state
+//! in memory.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lockstock_journal::snapshot;
+use lockstock_stock::state::State;
+
+use crate::desk::{Sealed, SnapshotError, SnapshotInfo};
+use crate::recovery;
+use crate::replay::{ReplayError, replay};
+use crate::shared::Shared;
+
+/// How nice this thread is to the others, on Linux: it may take minutes, nobody waits for it.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// The thread's own state; loaded when it is first needed.
+struct Copy {
+    state: State,
+    /// Bytes journalled when the last snapshot was written, counted from the start.
+    written_at: u64,
+    /// Bytes behind the last snapshot from before the start: restarts must not put the next one off for ever.
+    unwritten: u64,
+}
+
+/// What the thread does until the engine closes.
+pub(crate) fn run(shared: &Arc<Shared>) {
+    step_aside();
+    let mut copy = None;
+    while let Some(sealed) = shared.desk.next() {
+        // The checkpoint that was journalled with the seal is in the next frame.
+        if shared.gate.wait(sealed.checkpoint, &shared.health).is_err() {
+            return;
+        }
+        match turn(shared, &mut copy, sealed) {
+            Ok(()) => {}
+            Err(Trouble::Disagrees(why)) => {
+                shared.fail(&format!(
+                    "a replay of the journal does not give the state the engine has, nothing more is acknowledged: {why}"
+                ));
+                return;
+            }
+            Err(Trouble::Stopped) => return,
+        }
+    }
+}
+
+enum Trouble {
+    Disagrees(ReplayError),
+    Stopped,
+}
+
+fn turn(shared: &Shared, copy: &mut Option<Copy>, sealed: Sealed) -> Result<(), Trouble> {
+    let copy = copy.get_or_insert_with(|| load(shared));
+    // Applying the checkpoint compares the hashes.
+    replay(&mut copy.state, &shared.disk, &shared.layout.journal, sealed.checkpoint, |_, _| {
+        !shared.desk.stopped()
+    })
+    .map_err(Trouble::Disagrees)?;
+    if copy.state.sequence() < sealed.checkpoint {
+        return Err(Trouble::Stopped);
+    }
+    let bytes = sealed.bytes - copy.written_at + copy.unwritten;
+    let due = bytes >= shared.config.snapshot_every_bytes;
+    if due || shared.desk.is_asked(sealed.requests) {
+        let outcome = write(shared, &copy.state);
+        match &outcome {
+            Ok(_) => {
+                (copy.written_at, copy.unwritten) = (sealed.bytes, 0);
+                shared.meters.snapshots.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(_) => {
+                shared.meters.snapshot_failures.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        shared.desk.served(sealed.requests, outcome);
+    }
+    Ok(())
+}
+
+fn load(shared: &Shared) -> Copy {
+    // What is wrong with a snapshot file was said at the start of the engine; here the whole journal does as
+    // well.
+    let found = recovery::newest_snapshot(&shared.disk, &shared.layout, shared.journal_id);
+    let state = found.ok().and_then(|found| found.state).unwrap_or_default();
+    Copy { state, written_at: 0, unwritten: shared.unwritten }
+}
+
+fn write(shared: &Shared, state: &State) -> Result<SnapshotInfo, SnapshotError> {
+    let failed = |error: &dyn std::fmt::Display| SnapshotError::Failed(error.to_string());
+    let mut size_bytes = 0;
+    let disk = shared.disk.as_ref();
+    snapshot::write_on(
+        disk,
+        &shared.layout.snapshots,
+        shared.journal_id,
+        state.sequence(),
+        state.hash(),
+        |out| {
+            let mut counted = Counted { out, bytes: 0 };
+            state.write_snapshot(&mut counted)?;
+            size_bytes = counted.bytes;
+            Ok(())
+        },
+    )
+    .map_err(|error| failed(&error))?;
+    Ok(SnapshotInfo { sequence: state.sequence(), size_bytes })
+}
+
+/// Counts what is written.
+struct Counted<'a> {
+    out: &'a mut dyn Write,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Gives the processor to buyers first.
+fn step_aside() {
+    #[cfg(target_os = "linux")]
+    {
+        // Refused or not, the work is the same; only its turn differs.
+        let _unchanged = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+    }
+}

@@ -1,0 +1,191 @@
+//! Snapshot files: whole or not there.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
+
+mod common;
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::TempDir;
+use lockstock_journal::disk::Disk;
+use lockstock_journal::disk::faulty::{FaultyDisk, Op};
+use lockstock_journal::snapshot::{Newest, Unusable, newest_on, write_on};
+use lockstock_journal::{JournalId, SnapshotError, snapshot};
+
+const JOURNAL: JournalId = [7; 16];
+
+fn dir() -> &'static Path {
+    Path::new("/snapshots")
+}
+
+/// About 2.5 MB for sequence 25: more than one piece.
+fn body(sequence: u64) -> Vec<u8> {
+    (0..sequence * 100_003).map(|at| u8::try_from((at * 31 + sequence) % 251).unwrap()).collect()
+}
+
+fn write(disk: &FaultyDisk, sequence: u64) -> Result<PathBuf, SnapshotError> {
+    let body = body(sequence);
+    write_on(disk, dir(), JOURNAL, sequence, sequence * 11, |out| {
+        body.chunks(7_001).try_for_each(|piece| out.write_all(piece))
+    })
+}
+
+fn newest(disk: &FaultyDisk) -> Newest {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    newest_on(&disk, dir(), JOURNAL).unwrap()
+}
+
+fn assert_newest(disk: &FaultyDisk, sequence: u64) {
+    let found = newest(disk).snapshot.unwrap();
+    assert_eq!((found.sequence, found.state_hash, found.journal_id), (sequence, sequence * 11, JOURNAL));
+    let mut bytes = Vec::new();
+    found.body().unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, body(sequence));
+}
+
+#[test]
+fn the_newest_snapshot_is_found_and_two_are_kept() {
+    let disk = FaultyDisk::new();
+    assert!(newest(&disk).snapshot.is_none());
+    for sequence in [3, 9, 25] {
+        write(&disk, sequence).unwrap();
+        assert_newest(&disk, sequence);
+    }
+    let mut names = disk.list(dir()).unwrap();
+    names.sort();
+    assert_eq!(names, ["snapshot-00000000000000000009.lks", "snapshot-00000000000000000025.lks"]);
+}
+
+#[test]
+fn an_empty_body_is_a_snapshot() {
+    let disk = FaultyDisk::new();
+    write_on(&disk, dir(), JOURNAL, 1, 11, |_| Ok(())).unwrap();
+    let found = newest(&disk).snapshot.unwrap();
+    assert_eq!((found.length, found.state_hash), (0, 11));
+}
+
+#[test]
+fn a_damaged_newest_snapshot_is_skipped_with_a_note_and_the_older_one_used() {
+    let disk = FaultyDisk::new();
+    write(&disk, 1).unwrap();
+    let path = write(&disk, 2).unwrap();
+    let length = disk.bytes(&path).unwrap().len() as u64;
+    for at in (0..64).chain([64, 1000, 1 << 17, length - 1]) {
+        let damaged = disk.fork();
+        assert!(damaged.flip(&path, at, 8));
+        let found = newest(&damaged);
+        let why = if at < 64 { Unusable::Header } else { Unusable::Checksum };
+        assert_eq!(found.skipped, [snapshot::Skipped { path: path.clone(), why }], "flipped at {at}");
+        assert_newest(&damaged, 1);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_cut_or_goes_on_is_skipped() {
+    let disk = FaultyDisk::new();
+    write(&disk, 1).unwrap();
+    let path = write(&disk, 2).unwrap();
+    let length = disk.bytes(&path).unwrap().len() as u64;
+    for cut in [0, 10, 63, 64, 65, length - 1] {
+        let damaged = disk.fork();
+        assert!(damaged.truncate(&path, cut));
+        assert_eq!(newest(&damaged).skipped.len(), 1, "cut at {cut}");
+        assert_newest(&damaged, 1);
+    }
+    disk.open(&path, lockstock_journal::disk::Access::Write).unwrap().write_at(b"x", length).unwrap();
+    let expected = length - 64;
+    assert_eq!(newest(&disk).skipped[0].why, Unusable::Length { expected, found: expected + 1 });
+}
+
+#[test]
+fn a_snapshot_of_another_journal_another_version_or_under_another_name_is_skipped() {
+    let disk = FaultyDisk::new();
+    write_on(&disk, dir(), [8; 16], 5, 1, |out| out.write_all(b"foreign")).unwrap();
+    assert_eq!(newest(&disk).skipped[0].why, Unusable::Foreign);
+
+    let disk = FaultyDisk::new();
+    let path = write(&disk, 1).unwrap();
+    disk.rename(&path, &dir().join("snapshot-00000000000000000004.lks")).unwrap();
+    assert_eq!(newest(&disk).skipped[0].why, Unusable::Misplaced(1));
+
+    let disk = FaultyDisk::new();
+    let path = write(&disk, 1).unwrap();
+    let mut header = disk.bytes(&path).unwrap()[..64].to_vec();
+    header[8..12].copy_from_slice(&2_u32.to_le_bytes());
+    let crc = crc32c::crc32c(&header[..60]);
+    header[60..].copy_from_slice(&crc.to_le_bytes());
+    assert!(disk.overwrite(&path, 0, &header));
+    assert_eq!(newest(&disk).skipped[0].why, Unusable::Version(2));
+}
+
+#[test]
+fn whatever_fails_the_snapshots_that_were_there_still_are_and_leftovers_go_with_the_next() {
+    for op in [Op::Create, Op::Write, Op::Sync, Op::Rename] {
+        let disk = FaultyDisk::new();
+        write(&disk, 1).unwrap();
+        disk.fail(op, 1, ErrorKind::StorageFull);
+        let error = write(&disk, 2).unwrap_err();
+        assert!(matches!(&error, SnapshotError::Io(io) if io.is_full()), "{op:?}: {error}");
+        assert_newest(&disk, 1);
+        assert!(disk.list(dir()).unwrap().iter().any(|name| name.ends_with("tmp")), "{op:?}");
+        write(&disk, 3).unwrap();
+        assert_newest(&disk, 3);
+        assert!(disk.list(dir()).unwrap().iter().all(|name| name.ends_with("lks")), "{op:?}");
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_written_makes_no_snapshot() {
+    let disk = FaultyDisk::new();
+    let failed = write_on(&disk, dir(), JOURNAL, 1, 1, |out| {
+        out.write_all(b"half")?;
+        Err(std::io::Error::other("the state cannot be written"))
+    });
+    assert!(failed.unwrap_err().to_string().contains("the state cannot be written"));
+    assert!(newest(&disk).snapshot.is_none());
+}
+
+#[test]
+fn a_crash_at_any_operation_leaves_a_whole_newest_snapshot() {
+    let count = {
+        let disk = FaultyDisk::new();
+        write(&disk, 1).unwrap();
+        let before = disk.ops();
+        write(&disk, 2).unwrap();
+        disk.ops() - before
+    };
+    for op in 0..=count {
+        for seed in 0..10 {
+            let disk = FaultyDisk::new();
+            write(&disk, 1).unwrap();
+            disk.power_off_after(op);
+            let written = write(&disk, 2).is_ok();
+            disk.crash(seed);
+            let found = newest(&disk);
+            assert!(found.skipped.is_empty(), "op {op}, seed {seed}: {:?}", found.skipped);
+            let sequence = found.snapshot.unwrap().sequence;
+            assert!(sequence == 2 || (sequence == 1 && !written), "op {op}, seed {seed}");
+            assert_newest(&disk, sequence);
+        }
+    }
+}
+
+#[test]
+fn on_the_real_disk_snapshots_are_written_listed_and_read() {
+    let temp = TempDir::new("snapshots");
+    assert_eq!(snapshot::newest_sequence(&temp.0.join("none")).unwrap(), 0);
+    for sequence in [4, 12] {
+        snapshot::write(&temp.0, JOURNAL, sequence, 99, |out| out.write_all(&body(sequence))).unwrap();
+    }
+    assert_eq!(snapshot::list(&temp.0).unwrap(), [4, 12]);
+    assert_eq!(snapshot::newest_sequence(&temp.0).unwrap(), 12);
+    let mut bytes = Vec::new();
+    let newest = snapshot::newest(&temp.0, JOURNAL).unwrap().snapshot.unwrap();
+    newest.body().unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!((newest.sequence, newest.state_hash, bytes), (12, 99, body(12)));
+    assert_eq!(snapshot::read(&temp.0, JOURNAL, 4).unwrap().sequence, 4);
+    let error = snapshot::read(&temp.0, [1; 16], 4).err().unwrap();
+    assert!(matches!(error, SnapshotError::Unusable { why: Unusable::Foreign, .. }), "{error}");
+}

@@ -1,0 +1,61 @@
+//! A data directory without an engine, from Python.
+
+use std::path::{Path, PathBuf};
+
+use lockstock_engine::projection::expected_rows;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::boundary::{Error, ExitCode, detached, json};
+
+/// A data directory opened for reading only, no engine running.
+#[pyclass(frozen, module = "lockstock_server._core")]
+pub struct Offline {
+    data_dir: PathBuf,
+    replayed: lockstock_engine::Offline,
+}
+
+#[pymethods]
+impl Offline {
+    /// Replays the journal, checking every invariant after every event.
+    #[staticmethod]
+    #[pyo3(signature = (data_dir, until = None))]
+    fn open(py: Python<'_>, data_dir: &str, until: Option<u64>) -> PyResult<Self> {
+        detached(py, || {
+            let replayed = lockstock_engine::Offline::open(Path::new(data_dir), until)
+                .map_err(|error| damage(&error))?;
+            Ok(Self { data_dir: PathBuf::from(data_dir), replayed })
+        })
+    }
+
+    /// What was found, as JSON.
+    fn summary(&self, py: Python<'_>) -> PyResult<String> {
+        detached(py, || json(self.replayed.summary()))
+    }
+
+    /// Every row a table must have, as one JSON array of arrays ordered by key.
+    fn expected_rows<'py>(&self, py: Python<'py>, table: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let rows = detached(py, || {
+            let state = self.replayed.state();
+            let events = || {
+                let events = lockstock_engine::Offline::events(&self.data_dir, 1, state.sequence());
+                let events = events.map_err(|error| error.to_string())?;
+                Ok::<_, String>(events.map(|event| event.map_err(|error| error.to_string())))
+            };
+            expected_rows(table, state, events).map_err(|error| damage(&error))
+        })?;
+        Ok(PyBytes::new(py, &rows))
+    }
+
+    /// Events as JSON, with names for indexes.
+    #[staticmethod]
+    fn dump(py: Python<'_>, data_dir: &str, first: u64, limit: usize) -> PyResult<Vec<String>> {
+        detached(py, || {
+            lockstock_engine::Offline::dump(Path::new(data_dir), first, limit).map_err(|error| damage(&error))
+        })
+    }
+}
+
+fn damage(error: &dyn std::fmt::Display) -> Error {
+    Error::new(ExitCode::Data, error)
+}

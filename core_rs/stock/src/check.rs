@@ -1,0 +1,289 @@
+//! Form: what a value must look like before it may stand in a command. Nothing here reads the state.
+//!
+//! Each check returns the value, or a refusal that names the field. A field is anything that can be
+//! displayed (`format_args!("lines[{at}].quantity")`), so that its path is only written out when it is
+//! needed.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::hash::Hash;
+
+use crate::ids::{Micros, RequestKey, Units};
+use crate::limits::{COMMANDS_MAX, HOLD_MIN, ID_BYTES_MAX, LINES_MAX, Limits, QUANTITY_MAX, WAREHOUSES_MAX};
+use crate::refusal::Refusal;
+
+const SECOND: Micros = 1_000_000;
+const NANOS_PER_MICRO: i32 = 1_000;
+const NANOS_PER_SECOND: i32 = 1_000_000_000;
+/// 9999-12-31T23:59:59Z, the last second a timestamp may name.
+const LAST_SECOND: i64 = 253_402_300_799;
+/// The longest duration a message may name (some 10,000 years), in seconds.
+const LONGEST_SECONDS: i64 = 315_576_000_000;
+
+/// An id that must be there: 1 to 64 bytes without control characters.
+pub fn id(field: impl Display, value: &str) -> Result<&str, Refusal> {
+    if value.is_empty() {
+        return Err(required(field));
+    }
+    optional_id(field, value)
+}
+
+/// An id that may be empty.
+pub fn optional_id(field: impl Display, value: &str) -> Result<&str, Refusal> {
+    if value.len() > ID_BYTES_MAX || value.chars().any(char::is_control) {
+        return Err(Refusal::IdInvalid { field: field.to_string() });
+    }
+    Ok(value)
+}
+
+/// A text of at most `limit` bytes; it may be empty.
+pub fn text(field: impl Display, value: &str, limit: usize) -> Result<&str, Refusal> {
+    bytes(field, value.as_bytes(), limit).map(|_| value)
+}
+
+/// At most `limit` bytes; there may be none.
+pub fn bytes(field: impl Display, value: &[u8], limit: usize) -> Result<&[u8], Refusal> {
+    if value.len() > limit {
+        return Err(Refusal::TextTooLong { field: field.to_string(), limit });
+    }
+    Ok(value)
+}
+
+/// Units that an operation names: 1 to 10^12.
+pub fn quantity(field: impl Display, value: Units) -> Result<Units, Refusal> {
+    within(field, value, 1)
+}
+
+/// Units of which there may be none: 0 to 10^12.
+pub fn amount(field: impl Display, value: Units) -> Result<Units, Refusal> {
+    within(field, value, 0)
+}
+
+/// Units more or less: 1 to 10^12 either way.
+pub fn delta(field: impl Display, value: Units) -> Result<Units, Refusal> {
+    if value == 0 || !(-QUANTITY_MAX..=QUANTITY_MAX).contains(&value) {
+        return Err(out_of_range(field, value));
+    }
+    Ok(value)
+}
+
+fn within(field: impl Display, value: Units, least: Units) -> Result<Units, Refusal> {
+    if (least..=QUANTITY_MAX).contains(&value) { Ok(value) } else { Err(out_of_range(field, value)) }
+}
+
+/// A hold: at least 1 ms, at most what the operator allows.
+pub fn hold(field: impl Display, hold: Micros, limits: &Limits) -> Result<Micros, Refusal> {
+    if (HOLD_MIN..=limits.hold_max).contains(&hold) {
+        return Ok(hold);
+    }
+    let limit = format!("1 ms to {} s", limits.hold_max / SECOND);
+    Err(Refusal::DurationOutOfRange { field: field.to_string(), limit })
+}
+
+/// A `google.protobuf.Duration` in microseconds; what is finer is cut off.
+pub fn duration(field: impl Display, seconds: i64, nanos: i32) -> Result<Micros, Refusal> {
+    let fits = (-LONGEST_SECONDS..=LONGEST_SECONDS).contains(&seconds)
+        && nanos > -NANOS_PER_SECOND
+        && nanos < NANOS_PER_SECOND
+        // The two parts of a duration have the same sign.
+        && (seconds == 0 || nanos == 0 || (seconds > 0) == (nanos > 0));
+    if fits {
+        return Ok(seconds * SECOND + Micros::from(nanos / NANOS_PER_MICRO));
+    }
+    let limit = "not a duration".to_owned();
+    Err(Refusal::DurationOutOfRange { field: field.to_string(), limit })
+}
+
+/// A `google.protobuf.Timestamp` in microseconds: after 1970-01-01 and before the year 10000.
+pub fn timestamp(field: impl Display, seconds: i64, nanos: i32) -> Result<Micros, Refusal> {
+    if (0..=LAST_SECOND).contains(&seconds) && (0..NANOS_PER_SECOND).contains(&nanos) {
+        let micros = seconds * SECOND + Micros::from(nanos / NANOS_PER_MICRO);
+        if micros > 0 {
+            return Ok(micros);
+        }
+    }
+    let limit = "1970-01-01 to 9999-12-31".to_owned();
+    Err(Refusal::DurationOutOfRange { field: field.to_string(), limit })
+}
+
+/// How many entries a list of lines has: 1 to 2,000.
+pub fn lines_len(field: impl Display, len: usize) -> Result<usize, Refusal> {
+    if len == 0 { Err(required(field)) } else { optional_lines_len(field, len) }
+}
+
+/// How many entries a list of lines has that may be empty: at most 2,000.
+pub fn optional_lines_len(field: impl Display, len: usize) -> Result<usize, Refusal> {
+    if len > LINES_MAX {
+        return Err(Refusal::TooManyLines { field: field.to_string(), limit: LINES_MAX });
+    }
+    Ok(len)
+}
+
+/// How many warehouses a caller may list: 1 to 1,000.
+pub fn warehouses_len(field: impl Display, len: usize) -> Result<usize, Refusal> {
+    if len == 0 {
+        return Err(required(field));
+    }
+    if len > WAREHOUSES_MAX {
+        return Err(Refusal::TooManyLines { field: field.to_string(), limit: WAREHOUSES_MAX });
+    }
+    Ok(len)
+}
+
+/// How many commands a batch has: at most 8,190.
+pub fn commands_len(len: usize) -> Result<usize, Refusal> {
+    if len > COMMANDS_MAX {
+        return Err(Refusal::TooManyCommands { limit: COMMANDS_MAX });
+    }
+    Ok(len)
+}
+
+/// Entries of which each may stand once.
+pub fn unique<T: Eq + Hash + Display>(
+    field: impl Display,
+    values: impl IntoIterator<Item = T>,
+) -> Result<(), Refusal> {
+    let mut seen = HashSet::new();
+    for value in values {
+        if seen.contains(&value) {
+            return Err(Refusal::LineRepeated { field: field.to_string(), value: value.to_string() });
+        }
+        seen.insert(value);
+    }
+    Ok(())
+}
+
+/// A request id: a `UUIDv7` in its canonical text form.
+pub fn key(text: &str) -> Result<RequestKey, Refusal> {
+    parse_key(text).ok_or(Refusal::RequestIdInvalid {})
+}
+
+fn parse_key(text: &str) -> Option<RequestKey> {
+    let text = text.as_bytes();
+    if text.len() != 36 {
+        return None;
+    }
+    let mut key: RequestKey = 0;
+    for (at, byte) in text.iter().enumerate() {
+        if DASHES.contains(&at) {
+            if *byte != b'-' {
+                return None;
+            }
+        } else {
+            key = key << 4 | RequestKey::from(char::from(*byte).to_digit(16)?);
+        }
+    }
+    let (version, variant) = (key >> 76 & 0xf, key >> 62 & 0b11);
+    (version == 7 && variant == 0b10).then_some(key)
+}
+
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
+/// The canonical text form of a request id.
+#[must_use]
+pub fn key_text(key: RequestKey) -> String {
+    let hex = format!("{key:032x}");
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// A request id for a stamp in milliseconds, with 74 bits of `noise`.
+#[must_use]
+pub const fn new_key(stamp_ms: u64, noise: u128) -> RequestKey {
+    let stamp = (stamp_ms as u128 & 0xffff_ffff_ffff) << 80;
+    let high = (noise >> 62 & 0xfff) << 64;
+    let low = noise & 0x3fff_ffff_ffff_ffff;
+    stamp | 7 << 76 | high | 0b10 << 62 | low
+}
+
+fn required(field: impl Display) -> Refusal {
+    Refusal::FieldRequired { field: field.to_string() }
+}
+
+/// A quantity, or a sum of quantities, out of its range.
+pub(crate) fn out_of_range(field: impl Display, value: impl Display) -> Refusal {
+    Refusal::QuantityOutOfRange { field: field.to_string(), value: value.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::stamp_ms;
+
+    #[test]
+    fn ids_have_1_to_64_bytes_and_no_control_characters() {
+        assert_eq!(id("sku", "書籍-1"), Ok("書籍-1"));
+        assert_eq!(id("sku", ""), Err(Refusal::FieldRequired { field: "sku".into() }));
+        assert_eq!(optional_id("channel", ""), Ok(""));
+        let long = "x".repeat(65);
+        assert!(id("sku", &long[..64]).is_ok());
+        for bad in [long.as_str(), "a\nb", "a\u{7f}", "\u{85}"] {
+            assert_eq!(id("sku", bad), Err(Refusal::IdInvalid { field: "sku".into() }), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_1_to_10_to_the_12() {
+        for (value, good) in
+            [(0, false), (-1, false), (1, true), (QUANTITY_MAX, true), (QUANTITY_MAX + 1, false)]
+        {
+            assert_eq!(quantity("q", value).is_ok(), good, "{value}");
+        }
+        assert_eq!(amount("good", 0), Ok(0));
+        assert!(amount("good", -1).is_err());
+        assert_eq!(delta("delta", -QUANTITY_MAX), Ok(-QUANTITY_MAX));
+        for bad in [0, Units::MIN, Units::MAX] {
+            assert!(delta("delta", bad).is_err(), "{bad}");
+        }
+        let refused = quantity(format_args!("lines[{}].quantity", 3), 0);
+        assert_eq!(
+            refused,
+            Err(Refusal::QuantityOutOfRange { field: "lines[3].quantity".into(), value: "0".into() })
+        );
+    }
+
+    #[test]
+    fn holds_durations_and_times_have_bounds() {
+        let limits = Limits::default();
+        assert_eq!(hold("hold", 1_000, &limits), Ok(1_000));
+        assert_eq!(hold("hold", limits.hold_max, &limits), Ok(limits.hold_max));
+        assert!(hold("hold", 999, &limits).is_err());
+        assert!(hold("hold", limits.hold_max + 1, &limits).is_err());
+        assert_eq!(duration("hold", 1, 500_000_999), Ok(1_500_000));
+        assert!(duration("hold", 1, -1).is_err());
+        assert!(duration("hold", i64::MAX, 0).is_err());
+        assert_eq!(timestamp("at", 1, 0), Ok(1_000_000));
+        for (seconds, nanos) in [(0, 0), (-1, 0), (1, -1), (1, 1_000_000_000), (LAST_SECOND + 1, 0)] {
+            assert!(timestamp("at", seconds, nanos).is_err(), "{seconds} {nanos}");
+        }
+    }
+
+    #[test]
+    fn lists_have_bounds_and_name_what_is_repeated() {
+        assert_eq!(lines_len("lines", 0), Err(Refusal::FieldRequired { field: "lines".into() }));
+        assert_eq!(lines_len("lines", 2_000), Ok(2_000));
+        assert!(lines_len("lines", 2_001).is_err());
+        assert!(warehouses_len("warehouses", 1_001).is_err());
+        assert!(commands_len(8_191).is_err());
+        assert_eq!(unique("lines", [1, 2, 3]), Ok(()));
+        let repeated = Refusal::LineRepeated { field: "lines".into(), value: "2".into() };
+        assert_eq!(unique("lines", [1, 2, 2]), Err(repeated));
+    }
+
+    #[test]
+    fn a_request_id_reads_back_as_it_was_written() {
+        let key_of = new_key(1_700_000_000_123, 0xdead_beef_dead_beef_dead);
+        assert_eq!(stamp_ms(key_of), 1_700_000_000_123);
+        assert_eq!(key(&key_text(key_of)), Ok(key_of));
+        assert_eq!(key(&key_text(key_of).to_uppercase()), Ok(key_of));
+        for bad in [
+            "",
+            "not a uuid",
+            "018bcfe5-687b-4ead-beef-deadbeefdead",
+            "018bcfe5-687b-7ead-3eef-deadbeefdead",
+            "018bcfe5687b-7ead-beef-deadbeefdead-",
+            "018bcfe5-687b-7ead-beef-deadbeefdeag",
+        ] {
+            assert_eq!(key(bad), Err(Refusal::RequestIdInvalid {}), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Reservations, receipts and transfers in a snapshot, and what events say of a reservation too.
+
+use super::CodecError;
+use super::bytes::{Reader, Writer};
+use super::event::announced;
+use super::stock::{Bounds, Record, read_counters, write_counters};
+use crate::counters::{ALLOCATION_COUNTERS, LINE_COUNTERS, LineCounter, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use crate::event::Source;
+use crate::ids::{ChannelIx, Micros, OwnerNo, RegionIx, WarehouseIx};
+use crate::state::{Allocation, Line, Receipt, ReceiptLine, Reservation, Transfer, TransferLine};
+
+const CHANNEL: u8 = 1;
+const BUYER: u8 = 1 << 1;
+const ATTRIBUTES: u8 = 1 << 2;
+const WAREHOUSES: u8 = 1 << 3;
+const KNOWN_FLAGS: u8 = CHANNEL | BUYER | ATTRIBUTES | WAREHOUSES;
+
+/// What of a reservation stands in both formats.
+pub(super) struct Order<S, A> {
+    pub(super) source: S,
+    pub(super) max_parcels: u32,
+    pub(super) deadline: Micros,
+    pub(super) channel: Option<ChannelIx>,
+    pub(super) buyer: u128,
+    pub(super) attributes: A,
+}
+
+impl Order<&Source, &[u8]> {
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        writer.byte(
+            flag(self.channel.is_some(), CHANNEL)
+                | flag(self.buyer != 0, BUYER)
+                | flag(!self.attributes.is_empty(), ATTRIBUTES)
+                | flag(matches!(self.source, Source::Warehouses(_)), WAREHOUSES),
+        );
+        match self.source {
+            Source::Region(region) => writer.number(region.0),
+            Source::Warehouses(list) => write_warehouses(writer, list),
+        }
+        writer.number(self.max_parcels);
+        writer.signed(self.deadline);
+        if let Some(channel) = self.channel {
+            writer.number(channel.0);
+        }
+        if self.buyer != 0 {
+            writer.word128(self.buyer);
+        }
+        if !self.attributes.is_empty() {
+            writer.bytes(self.attributes);
+        }
+    }
+}
+
+impl Order<Source, Box<[u8]>> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let flags = reader.flags(KNOWN_FLAGS)?;
+        let has = |flag: u8| flags & flag != 0;
+        Ok(Self {
+            source: if has(WAREHOUSES) {
+                Source::Warehouses(read_warehouses(reader)?)
+            } else {
+                Source::Region(RegionIx(reader.number32()?))
+            },
+            max_parcels: reader.number32()?,
+            deadline: reader.signed()?,
+            channel: if has(CHANNEL) { Some(ChannelIx(reader.number32()?)) } else { None },
+            buyer: if has(BUYER) { announced(reader, "a buyer", &0, Reader::word128)? } else { 0 },
+            attributes: if has(ATTRIBUTES) {
+                announced(reader, "attributes", &&[][..], Reader::bytes)?.into()
+            } else {
+                Box::default()
+            },
+        })
+    }
+}
+
+pub(super) fn write_warehouses(writer: &mut Writer<'_>, list: &[WarehouseIx]) {
+    writer.length(list.len());
+    for warehouse in list {
+        writer.number(warehouse.0);
+    }
+}
+
+pub(super) fn read_warehouses(reader: &mut Reader<'_>) -> Result<Box<[WarehouseIx]>, CodecError> {
+    reader.list(1, |reader| reader.number32().map(WarehouseIx))
+}
+
+impl Record for Reservation {
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.number(self.no.0);
+        writer.text(&self.id);
+        let order = Order {
+            source: &self.source,
+            max_parcels: self.max_parcels,
+            deadline: self.deadline,
+            channel: self.channel,
+            buyer: self.buyer,
+            attributes: &*self.attributes,
+        };
+        order.write(writer);
+        writer.signed(self.created_at);
+        writer.number(self.extensions);
+        writer.number(self.version);
+        writer.byte(self.refund_due.into());
+        writer.length(self.lines.len());
+        for line in &self.lines {
+            writer.number(line.sku.0);
+            writer.number(line.pool.0);
+            write_counters(writer, &line.counters);
+            writer.length(line.allocations.len());
+            for allocation in &line.allocations {
+                writer.number(allocation.warehouse.0);
+                write_counters(writer, &allocation.counters);
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
+        let no = OwnerNo(reader.number()?);
+        let id = reader.text()?.into();
+        let order = Order::<Source, Box<[u8]>>::read(reader)?;
+        match &order.source {
+            Source::Region(region) => bounds.region(region.0)?,
+            Source::Warehouses(list) => list.iter().try_for_each(|at| bounds.warehouse(at.0))?,
+        }
+        order.channel.map_or(Ok(()), |channel| bounds.channel(channel.0))?;
+        let mut reservation = Self {
+            no,
+            id,
+            source: order.source,
+            max_parcels: order.max_parcels,
+            deadline: order.deadline,
+            channel: order.channel,
+            buyer: order.buyer,
+            attributes: order.attributes,
+            created_at: reader.signed()?,
+            extensions: reader.number32()?,
+            version: reader.number()?,
+            refund_due: reader.flags(1)? == 1,
+            lines: reader.list(LINE_BYTES_MIN, |reader| read_line(reader, bounds))?,
+            locked: 0,
+        };
+        for line in &reservation.lines {
+            let sum = reservation.locked.checked_add(line.get(LineCounter::Locked));
+            reservation.locked =
+                sum.ok_or(CodecError::Inconsistent { what: "locked units of reservation", number: no.0 })?;
+        }
+        Ok(reservation)
+    }
+}
+
+/// The fewest bytes a line can take: SKU, pool, counters, the number of its allocations.
+const LINE_BYTES_MIN: usize = 3 + LINE_COUNTERS;
+/// The fewest bytes an allocation can take: warehouse, counters.
+const ALLOCATION_BYTES_MIN: usize = 1 + ALLOCATION_COUNTERS;
+
+fn read_line(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Line, CodecError> {
+    Ok(Line {
+        sku: bounds.read_sku(reader)?,
+        pool: bounds.read_pool(reader)?,
+        counters: read_counters(reader)?,
+        allocations: reader.list(ALLOCATION_BYTES_MIN, |reader| {
+            Ok(Allocation { warehouse: bounds.read_warehouse(reader)?, counters: read_counters(reader)? })
+        })?,
+    })
+}
+
+impl Record for Receipt {
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.number(self.no.0);
+        writer.text(&self.id);
+        writer.number(self.warehouse.0);
+        writer.signed(self.expected_at);
+        writer.length(self.lines.len());
+        for line in &self.lines {
+            writer.number(line.sku.0);
+            write_counters(writer, &line.counters);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
+        Ok(Self {
+            no: OwnerNo(reader.number()?),
+            id: reader.text()?.into(),
+            warehouse: bounds.read_warehouse(reader)?,
+            expected_at: reader.signed()?,
+            lines: reader.list(1 + RECEIPT_COUNTERS, |reader| {
+                Ok(ReceiptLine { sku: bounds.read_sku(reader)?, counters: read_counters(reader)? })
+            })?,
+        })
+    }
+}
+
+impl Record for Transfer {
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.number(self.no.0);
+        writer.text(&self.id);
+        writer.number(self.from.0);
+        writer.number(self.to.0);
+        writer.byte(self.closed.into());
+        writer.length(self.lines.len());
+        for line in &self.lines {
+            writer.number(line.sku.0);
+            write_counters(writer, &line.counters);
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
+        Ok(Self {
+            no: OwnerNo(reader.number()?),
+            id: reader.text()?.into(),
+            from: bounds.read_warehouse(reader)?,
+            to: bounds.read_warehouse(reader)?,
+            closed: reader.flags(1)? == 1,
+            lines: reader.list(1 + TRANSFER_COUNTERS, |reader| {
+                Ok(TransferLine { sku: bounds.read_sku(reader)?, counters: read_counters(reader)? })
+            })?,
+        })
+    }
+}

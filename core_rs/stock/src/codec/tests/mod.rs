@@ -1,0 +1,5 @@
+//! Tests of both formats.
+
+mod golden;
+mod round_trip;
+mod snapshots;

@@ -1,0 +1,124 @@
+//! `Amend`: an order is edited by delta, never by releasing and locking again.
+
+use super::draft::{Draft, Spot};
+use super::find;
+use super::order::{deadline, new_line};
+use super::source::{Ask, Routing, choose};
+use super::verb::{DECREASE, NotHeld};
+use crate::command::Wanted;
+use crate::counters::{AllocationCounter as A, LineCounter as L};
+use crate::event::{Change, NewLine};
+use crate::ids::{LineNo, Micros, Units, WarehouseIx};
+use crate::limits::Limits;
+use crate::movement::Kind;
+use crate::refusal::Refusal;
+use crate::state::Reservation;
+
+/// What is to change.
+pub(super) struct Amendment<'a> {
+    pub reservation: &'a str,
+    pub expected_version: Option<u64>,
+    pub deltas: &'a [(LineNo, Units)],
+    pub additions: &'a [Wanted<'a>],
+    pub hold: Option<Micros>,
+}
+
+pub(super) fn amend(
+    draft: &mut Draft<'_>,
+    limits: &Limits,
+    amendment: &Amendment<'_>,
+) -> Result<(), Refusal> {
+    let reservation = find::reservation(draft.state, amendment.reservation)?;
+    if let Some(expected) = amendment.expected_version.filter(|expected| *expected != reservation.version) {
+        let (id, current) = (reservation.id.to_string(), reservation.version);
+        return Err(Refusal::StaleVersion { id, expected, current });
+    }
+    if reservation.locked() > 0 && amendment.hold.is_some() {
+        return Err(Refusal::FieldsConflict { field: "hold".to_owned() });
+    }
+    for (number, delta) in amendment.deltas.iter().filter(|(_, delta)| *delta < 0) {
+        let line = find::line(reservation, *number)?;
+        let (asked, held) = (-delta, DECREASE.held(line, None));
+        if asked > held {
+            let reservation = reservation.id.to_string();
+            return Err(Refusal::BelowShipped { reservation, line: *number, asked, held });
+        }
+        DECREASE.take(draft, reservation.no, *number, line, None, asked)?;
+    }
+    increase(draft, limits, reservation, amendment)
+}
+
+/// A reservation with nothing locked and nothing paid that was not cancelled has ended: an increase does
+/// not bring it back to life.
+fn not_ended(reservation: &Reservation) -> Result<(), Refusal> {
+    if reservation.locked() > 0 || reservation.total(L::Deducted) > reservation.total(L::Cancelled) {
+        // What it would lock could never be paid.
+        let refund_due = || Refusal::RefundDue { reservation: reservation.id.to_string() };
+        return if reservation.refund_due { Err(refund_due()) } else { Ok(()) };
+    }
+    if reservation.total(L::Expired) > 0 {
+        let (reservation, deadline) = (reservation.id.to_string(), reservation.deadline);
+        return Err(Refusal::LockExpired { reservation, deadline });
+    }
+    Err(NotHeld { state: "locked or deducted", reservation, warehouse: "" }.refusal(None, 1, 0))
+}
+
+/// An increase takes what it can from warehouses that ship a parcel of this order anyway, and routes the
+/// rest; the parcels of the order are counted together, so that an edit cannot pass its limit.
+fn increase(
+    draft: &mut Draft<'_>,
+    limits: &Limits,
+    reservation: &Reservation,
+    amendment: &Amendment<'_>,
+) -> Result<(), Refusal> {
+    let (mut asks, mut spots) = (Vec::new(), Vec::new());
+    for (number, delta) in amendment.deltas.iter().filter(|(_, delta)| *delta > 0) {
+        let line = find::line(reservation, *number)?;
+        asks.push(Ask { line: *number, sku: line.sku, units: *delta });
+        spots.push(Spot::line(line.sku, line.pool, reservation.no, *number));
+    }
+    let mut added: Vec<NewLine> = Vec::with_capacity(amendment.additions.len());
+    let next = (1..).nth(reservation.lines.len()).unwrap_or(LineNo::MAX);
+    for (number, wanted) in (next..).zip(amendment.additions) {
+        let line = new_line(draft.state, wanted)?;
+        asks.push(Ask { line: number, sku: line.sku, units: wanted.quantity });
+        spots.push(Spot::line(line.sku, line.pool, reservation.no, number));
+        added.push(line);
+    }
+    if asks.is_empty() {
+        return Ok(());
+    }
+    not_ended(reservation)?;
+    let shipping = shipping(reservation);
+    let routing =
+        Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
+    let granted = choose(draft, &asks, &routing)?;
+    draft.split_exact = granted.split_exact;
+    if reservation.locked() == 0 {
+        let deadline = deadline(draft.now, limits, amendment.hold)?;
+        // Count and total time of extensions are bounded over the reservation's whole life.
+        let (reservation, extensions) = (reservation.no, reservation.extensions);
+        draft.change(Change::Deadline { reservation, deadline, extensions });
+    }
+    for line in added {
+        draft.change(Change::ReservationLine { reservation: reservation.no, line });
+    }
+    for take in granted.takes {
+        if let Some(spot) = spots.iter().find(|spot| spot.line == take.line) {
+            draft.post(Kind::Lock, spot.at(take.warehouse), take.units)?;
+        }
+    }
+    Ok(())
+}
+
+/// The warehouses that still have something to ship for this reservation, in the order of first use.
+fn shipping(reservation: &Reservation) -> Vec<WarehouseIx> {
+    let mut shipping = Vec::new();
+    for at in reservation.lines.iter().flat_map(|line| &line.allocations) {
+        let waiting = at.get(A::Locked) + at.get(A::Allocated) + at.get(A::Picking);
+        if waiting > 0 && !shipping.contains(&at.warehouse) {
+            shipping.push(at.warehouse);
+        }
+    }
+    shipping
+}

@@ -1,0 +1,84 @@
+//! What a refused order is told of every SKU that is short: `domain.md` section 4, rule 5.
+
+use super::draft::Draft;
+use super::source::Wanted;
+use crate::command::WarehouseState;
+use crate::counters::{Counter, LineCounter, ReceiptCounter};
+use crate::ids::{Micros, SkuIx, Units, WarehouseIx};
+use crate::limits::NEXT_UNLOCK_SCAN_MAX;
+use crate::refusal::ShortSku;
+use crate::state::State;
+
+/// One entry a short SKU, in the order of the lines.
+pub(super) fn of(draft: &Draft<'_>, wanted: &[Wanted], candidates: &[WarehouseIx]) -> Vec<ShortSku> {
+    let short: Vec<&Wanted> = wanted.iter().filter(|want| want.here < want.asked).collect();
+    let skus: Vec<SkuIx> = short.iter().map(|want| want.sku).collect();
+    let unlocks = next_unlocks(draft.state, &skus);
+    short.into_iter().zip(unlocks).map(|(want, at)| entry(draft, want, candidates, at)).collect()
+}
+
+fn entry(
+    draft: &Draft<'_>,
+    want: &Wanted,
+    candidates: &[WarehouseIx],
+    next_unlock_at: Option<Micros>,
+) -> ShortSku {
+    let state = draft.state;
+    let sku = state.sku(want.sku);
+    let mut short = ShortSku {
+        sku: sku.id.to_string(),
+        lines: want.lines.clone(),
+        asked: want.asked,
+        available_here: want.offered,
+        claimed: draft.claimed(want.sku),
+        next_unlock_at,
+        next_arrival_at: next_arrival(state, want.sku),
+        ..ShortSku::default()
+    };
+    for (warehouse, _) in sku.cells() {
+        let cell = draft.cell(want.sku, *warehouse);
+        short.locked += cell.get(Counter::Locked);
+        short.in_transit += cell.get(Counter::InTransit);
+        let known = state.warehouse(*warehouse);
+        let units: Units = cell.get(Counter::Available).max(0);
+        match known.state {
+            WarehouseState::Active if !candidates.contains(warehouse) => short.available_elsewhere += units,
+            WarehouseState::Paused => short.available_paused += units,
+            WarehouseState::Active | WarehouseState::Closed => {}
+        }
+    }
+    if short.locked == 0 {
+        // The lock that was found is one that this very command gives up.
+        short.next_unlock_at = None;
+    }
+    short
+}
+
+/// When the next lock on each SKU ends, as far as it is among the next locks to end.
+fn next_unlocks(state: &State, skus: &[SkuIx]) -> Vec<Option<Micros>> {
+    let mut found: Vec<Option<Micros>> = vec![None; skus.len()];
+    let mut missing: Vec<(SkuIx, usize)> = skus.iter().copied().zip(0..).collect();
+    missing.sort_unstable();
+    for (deadline, no) in state.deadlines().take(NEXT_UNLOCK_SCAN_MAX) {
+        if missing.is_empty() {
+            break;
+        }
+        let lines = state.reservation(no).map_or(&[][..], |reservation| &reservation.lines);
+        for line in lines.iter().filter(|line| line.get(LineCounter::Locked) > 0) {
+            if let Ok(at) = missing.binary_search_by_key(&line.sku, |(sku, _)| *sku) {
+                let (_, place) = missing.remove(at);
+                found[place] = Some(deadline);
+            }
+        }
+    }
+    found
+}
+
+/// The earliest dated receipt that still expects some.
+fn next_arrival(state: &State, sku: SkuIx) -> Option<Micros> {
+    let receipts = state.sku(sku).inbound().iter().filter_map(|no| state.receipt(*no));
+    let expects = |lines: &[crate::state::ReceiptLine]| {
+        lines.iter().any(|line| line.sku == sku && line.get(ReceiptCounter::Expected) > 0)
+    };
+    receipts.filter(|it| it.expected_at > 0 && expects(&it.lines)).map(|it| it.expected_at).min()
+}

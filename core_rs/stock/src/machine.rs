@@ -1,0 +1,241 @@
+//! The state machine as the engine drives it: recognise, sweep, decide, check, apply.
+
+use crate::answer::Answer;
+use crate::command::Request;
+use crate::decide::{checkpoint, decide, subject, sweep};
+use crate::event::{Change, Event, ExceptionKind, Outcome};
+use crate::ids::{Micros, OwnerNo, Sequence, stamp_ms};
+use crate::limits::{KEY_AHEAD_MS_MAX, Limits, SWEEP_PER_COMMAND, SWEEP_PER_HOLD};
+use crate::refusal::Refusal;
+use crate::state::{State, Violation};
+
+/// Due locks that a command sweeps before it is decided, whether it is short or not: so few that they cost
+/// next to nothing, so many that a route is seldom chosen around units that are free again.
+const SWEEP_PER_STEP: usize = 64;
+/// Request ids that one sweep forgets at most.
+const FORGET_PER_SWEEP: usize = 4_096;
+/// How long a request id may stay beyond its retention before a sweep is made for it alone: so that at a
+/// steady load ids leave a second at a time, not one with every command.
+const FORGET_SLACK_MS: u64 = 1_000;
+const MICROS_PER_MS: Micros = 1_000;
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was done now.
+    Done(Answer),
+    /// Its key was used before.
+    Known {
+        /// By this event.
+        sequence: Sequence,
+        /// Whether the body is the same.
+        same: bool,
+    },
+    /// It changed nothing.
+    Refused(Refusal),
+}
+
+/// A state, and the rules it is driven by.
+#[derive(Debug)]
+pub struct Machine {
+    state: State,
+    limits: Limits,
+    failed: Option<Violation>,
+}
+
+impl Machine {
+    /// A machine over a state that was recovered, or over an empty one.
+    #[must_use]
+    pub const fn new(state: State, limits: Limits) -> Self {
+        Self { state, limits, failed: None }
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The first violation, if an event ever violated an invariant: it was refused and changed nothing, but
+    /// the machine is not to be trusted further.
+    #[must_use]
+    pub const fn failed(&self) -> Option<&Violation> {
+        self.failed.as_ref()
+    }
+
+    /// Runs a request. The events to be journalled, in order, are pushed; a refused request may still have
+    /// swept locks that were due.
+    #[allow(clippy::needless_pass_by_value, reason = "a request is run once")]
+    pub fn step(&mut self, request: Request<'_>, now: Micros, events: &mut Vec<Event>) -> Reply {
+        let now = now.max(self.state.clock());
+        match self.recognise(&request, now) {
+            Ok(None) => {}
+            Ok(Some(reply)) => return reply,
+            Err(refusal) => return Reply::Refused(refusal),
+        }
+        match self.run(&request, now, events) {
+            Ok(answer) => Reply::Done(answer),
+            Err(refusal) => Reply::Refused(refusal),
+        }
+    }
+
+    fn recognise(&self, request: &Request<'_>, now: Micros) -> Result<Option<Reply>, Refusal> {
+        if request.key == 0 {
+            return Ok(None);
+        }
+        let (stamp, horizon) = (stamp_ms(request.key), self.state.horizon_ms());
+        if stamp > in_ms(now) + KEY_AHEAD_MS_MAX {
+            return Err(Refusal::RequestIdAhead {});
+        }
+        if let Some(known) = self.state.known_key(request.key) {
+            let same = known.digest == request.fingerprint.digest;
+            return Ok(Some(Reply::Known { sequence: known.sequence, same }));
+        }
+        // Nothing was ever forgotten while the horizon is zero.
+        if horizon > 0 && stamp <= horizon { Err(Refusal::RequestTooOld { horizon }) } else { Ok(None) }
+    }
+
+    fn run(
+        &mut self,
+        request: &Request<'_>,
+        now: Micros,
+        events: &mut Vec<Event>,
+    ) -> Result<Answer, Refusal> {
+        // After a violation nothing is swept that a command does not need: one bad lock must not refuse all.
+        let mut swept = if self.failed.is_none() { self.expire_due(now, SWEEP_PER_STEP, events)? } else { 0 };
+        self.expire_subject(request, now, events)?;
+        loop {
+            let decided = decide(&self.state, &self.limits, request, now);
+            if !falls_short(&decided) || !self.due(now) {
+                let event = decided?;
+                self.accept(&event).map_err(violated)?;
+                let answer = self.state.answer(&event);
+                events.push(event);
+                return Ok(answer);
+            }
+            if swept >= SWEEP_PER_COMMAND {
+                return Err(Refusal::SweepBehind { swept });
+            }
+            let limit = SWEEP_PER_HOLD.min(SWEEP_PER_COMMAND - swept);
+            swept += self.expire_due(now, limit, events)?;
+        }
+    }
+
+    /// A command on a reservation whose lock is due finds it expired.
+    fn expire_subject(
+        &mut self,
+        request: &Request<'_>,
+        now: Micros,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
+        let reservation = subject(&request.command).and_then(|id| self.state.find_reservation(id));
+        let due = reservation.filter(|it| it.due().is_some_and(|deadline| deadline <= now)).map(|it| it.no);
+        self.expire(due, None, now, events).map(|_| ()).map_err(violated)
+    }
+
+    fn expire_due(&mut self, now: Micros, limit: usize, events: &mut Vec<Event>) -> Result<usize, Refusal> {
+        if !self.due(now) {
+            return Ok(0);
+        }
+        let due = self.due_locks(now, limit);
+        self.expire(due, None, now, events).map_err(violated)
+    }
+
+    fn expire(
+        &mut self,
+        expired: impl IntoIterator<Item = OwnerNo>,
+        horizon_ms: Option<u64>,
+        now: Micros,
+        events: &mut Vec<Event>,
+    ) -> Result<usize, Violation> {
+        let mut count = 0;
+        let expired = expired.into_iter().inspect(|_| count += 1);
+        let Some(event) = sweep(&self.state, expired, horizon_ms, now) else { return Ok(0) };
+        self.accept(&event)?;
+        events.push(event);
+        Ok(count)
+    }
+
+    /// Whether a lock's deadline has passed.
+    fn due(&self, now: Micros) -> bool {
+        self.state.deadlines().next().is_some_and(|(deadline, _)| deadline <= now)
+    }
+
+    fn due_locks(&self, now: Micros, limit: usize) -> Vec<OwnerNo> {
+        let due = self.state.deadlines().take_while(|(deadline, _)| *deadline <= now);
+        due.take(limit).map(|(_, no)| no).collect()
+    }
+
+    fn accept(&mut self, event: &Event) -> Result<(), Violation> {
+        self.state.apply(event).inspect_err(|violation| {
+            self.failed.get_or_insert_with(|| violation.clone());
+        })
+    }
+
+    /// At most one SWEEP event: up to `limit` due locks expire, old keys are forgotten. The locks swept.
+    pub fn sweep(&mut self, now: Micros, limit: usize, events: &mut Vec<Event>) -> Result<usize, Violation> {
+        let now = now.max(self.state.clock());
+        let due = self.due_locks(now, limit);
+        let horizon_ms = self.horizon(now, !due.is_empty());
+        self.expire(due, horizon_ms, now, events)
+    }
+
+    /// The stamp up to which request ids are to be forgotten, if any are.
+    fn horizon(&self, now: Micros, sweeping: bool) -> Option<u64> {
+        let keys = || self.state.keys.keys();
+        let oldest = stamp_ms(*keys().next()?);
+        let retained_from = in_ms(now.saturating_sub(self.limits.key_retention));
+        let slack = if sweeping { 0 } else { FORGET_SLACK_MS };
+        let count = self.state.known_keys();
+        if count > self.limits.keys_max {
+            // A few more than needed, so that the next command does not find it full again.
+            let excess = count - self.limits.keys_max + self.limits.keys_max / 64;
+            return keys().take(excess.min(FORGET_PER_SWEEP)).next_back().map(|key| stamp_ms(*key));
+        }
+        if oldest.saturating_add(slack) >= retained_from {
+            return None;
+        }
+        let old = keys().take(FORGET_PER_SWEEP).take_while(|key| stamp_ms(**key) < retained_from);
+        old.last().map(|key| stamp_ms(*key))
+    }
+
+    /// A CHECKPOINT event with the hash of the state before it.
+    pub fn checkpoint(&mut self, now: Micros, events: &mut Vec<Event>) -> Result<(), Violation> {
+        let event = checkpoint(&self.state, now);
+        self.accept(&event)?;
+        events.push(event);
+        Ok(())
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
+fn violated(violation: Violation) -> Refusal {
+    Refusal::InvariantViolated { violation: violation.to_string() }
+}
+
+fn in_ms(now: Micros) -> u64 {
+    u64::try_from(now / MICROS_PER_MS).unwrap_or(0)
+}
+
+/// Whether units that locks still hold after their deadline could change the decision.
+fn falls_short(decided: &Result<Event, Refusal>) -> bool {
+    match decided {
+        Ok(event) => {
+            matches!(event.outcome, Outcome::Partial | Outcome::ExpiredSoldOut)
+                || event.changes.iter().any(
+                    |change| matches!(change, Change::Exception(it) if it.kind == ExceptionKind::Claimed),
+                )
+        }
+        Err(
+            Refusal::InsufficientStock { .. } | Refusal::ParcelLimit { .. } | Refusal::SurplusShort { .. },
+        ) => true,
+        Err(Refusal::QuantityNotHeld { state, .. }) => *state == "available",
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,242 @@
+//! `apply`: the only thing that changes a state. An event is applied whole, or not at all.
+
+use super::moving::nth;
+use super::work::{At, Touched, Undo, Work};
+use super::{KnownKey, Reservation, State, Violation, hash};
+use crate::counters::ReceiptCounter;
+use crate::event::{Change, Event, Exception};
+use crate::ids::{LineNo, Micros, OwnerNo, RequestKey, stamp_ms};
+
+impl State {
+    /// Applies an event and checks the identities of everything it touches.
+    ///
+    /// Events come from `decide` or from a disk: nothing in them is believed. On a [`Violation`] nothing has
+    /// changed, the hash included.
+    pub fn apply(&mut self, event: &Event) -> Result<(), Violation> {
+        self.follows(event)?;
+        let mut work = std::mem::take(&mut self.work);
+        work.before = self.hash;
+        let applied = self.change_all(event, &mut work).and_then(|()| self.identities_hold(event, &work));
+        if applied.is_ok() {
+            self.settle(event, &work);
+        } else {
+            self.undo(event, &mut work);
+        }
+        work.clear();
+        self.work = work;
+        applied
+    }
+
+    /// Whether the event is the next one, by its sequence, its stamp and its request id.
+    fn follows(&self, event: &Event) -> Result<(), Violation> {
+        let sequence = event.sequence;
+        let expected = self.sequence.saturating_add(1);
+        if sequence != expected || sequence == self.sequence {
+            return Err(Violation::Gap { sequence, expected });
+        }
+        if event.at < self.clock {
+            return Err(Violation::ClockBack { sequence, at: event.at, clock: self.clock });
+        }
+        if event.key == 0 {
+            return Ok(());
+        }
+        if let Some(known) = self.keys.get(&event.key) {
+            return Err(Violation::KeyKnown { sequence, first: known.sequence });
+        }
+        if stamp_ms(event.key) <= self.horizon_ms && self.horizon_ms > 0 {
+            return Err(Violation::KeyForgotten { sequence, horizon_ms: self.horizon_ms });
+        }
+        Ok(())
+    }
+
+    fn change_all(&mut self, event: &Event, work: &mut Work) -> Result<(), Violation> {
+        let sequence = event.sequence;
+        for (number, change) in event.changes.iter().enumerate() {
+            let at = At { sequence, change: number };
+            match change {
+                Change::Movement(movement) => self.move_units(at, movement, work)?,
+                Change::Reservation(new) => self.create_reservation(at, event.at, new, work)?,
+                Change::ReservationLine { reservation, line } => {
+                    self.add_reservation_line(at, *reservation, *line, work)?;
+                }
+                Change::Deadline { reservation, deadline, extensions } => {
+                    self.set_deadline(at, *reservation, *deadline, *extensions, work)?;
+                }
+                Change::RefundDue { reservation } => self.set_refund_due(at, *reservation, work)?,
+                Change::Receipt(new) => self.open_receipt(at, new, work)?,
+                Change::ReceiptLine { receipt, sku } => self.add_receipt_line(at, *receipt, *sku, work)?,
+                Change::ReceiptExpectedAt { receipt, expected_at } => {
+                    self.set_expected_at(at, *receipt, *expected_at, work)?;
+                }
+                Change::Transfer(new) => self.draft_transfer(at, new, work)?,
+                Change::TransferClosed { transfer } => self.close_transfer(at, *transfer, work)?,
+                Change::Document(document) => self.put_document(at, document, work)?,
+                Change::Exception(exception) => self.know_exception(at, exception)?,
+                Change::Horizon { stamp_ms } => {
+                    if *stamp_ms < work.horizon.unwrap_or(self.horizon_ms) {
+                        return Err(at.malformed("the horizon never goes back"));
+                    }
+                    if *stamp_ms >> 48 != 0 {
+                        return Err(at.malformed("a stamp has 48 bits"));
+                    }
+                    work.horizon = Some(*stamp_ms);
+                }
+                Change::Checkpoint { state_hash } => {
+                    if *state_hash != work.before {
+                        return Err(Violation::Checkpoint {
+                            sequence,
+                            journalled: *state_hash,
+                            kept: work.before,
+                        });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An exception changes nothing here; it is read by answers and the projection, so its names must exist.
+    fn know_exception(&self, at: At, exception: &Exception) -> Result<(), Violation> {
+        self.know_sku(at, exception.sku)?;
+        self.know_warehouse(at, exception.warehouse)?;
+        match exception.reservation {
+            Some(no) if self.reservations.get(&no).is_none() => Err(at.unknown("reservation", no.0)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What follows from an event that holds: indexes, keys, clock. Nothing here can fail.
+    fn settle(&mut self, event: &Event, work: &Work) {
+        for undo in &work.undo {
+            match undo {
+                Undo::Reservation(no) => self.index_deadline(*no, None),
+                Undo::Touched(Touched { no, due, .. }) => self.index_deadline(*no, *due),
+                _ => {}
+            }
+        }
+        for (no, line) in &work.arrivals {
+            self.index_arrival(*no, *line);
+        }
+        if event.key != 0 {
+            let known = KnownKey { sequence: event.sequence, digest: event.fingerprint.digest };
+            self.keys.insert(event.key, known);
+            self.hash = self.hash.wrapping_add(hash::key(event.key, known));
+        }
+        if let Some(stamp_ms) = work.horizon {
+            self.forget_until(stamp_ms);
+        }
+        let step = event.sequence.wrapping_sub(self.sequence).cast_signed();
+        self.hash = self.hash.wrapping_add(hash::number(hash::STATE, hash::of_state::SEQUENCE, step));
+        let tick = event.at.wrapping_sub(self.clock);
+        self.hash = self.hash.wrapping_add(hash::number(hash::STATE, hash::of_state::CLOCK, tick));
+        (self.sequence, self.clock) = (event.sequence, event.at);
+    }
+
+    fn index_deadline(&mut self, no: OwnerNo, was: Option<Micros>) {
+        let due = self.reservations.get(&no).and_then(Reservation::due);
+        if was == due {
+            return;
+        }
+        if let Some(was) = was {
+            self.deadlines.remove(&(was, no));
+        }
+        if let Some(due) = due {
+            self.deadlines.insert((due, no));
+        }
+    }
+
+    /// Whether a receipt stands among the arrivals of its line's SKU: by what it still expects.
+    fn index_arrival(&mut self, no: OwnerNo, line: LineNo) {
+        let Some(line) = self.receipts.get_mut(&no).and_then(|receipt| nth(&mut receipt.lines, line)) else {
+            return;
+        };
+        let inbound = &mut self.skus[line.sku.at()].inbound;
+        match (inbound.binary_search(&no), line.get(ReceiptCounter::Expected) > 0) {
+            (Err(at), true) => inbound.insert(at, no),
+            (Ok(at), false) => {
+                inbound.remove(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn forget_until(&mut self, horizon_ms: u64) {
+        let step = horizon_ms.wrapping_sub(self.horizon_ms).cast_signed();
+        self.hash = self.hash.wrapping_add(hash::number(hash::STATE, hash::of_state::HORIZON, step));
+        self.horizon_ms = horizon_ms;
+        let newest: RequestKey = (RequestKey::from(horizon_ms) << 80) | ((1 << 80) - 1);
+        while let Some(entry) = self.keys.first_entry().filter(|entry| *entry.key() <= newest) {
+            let (key, known) = entry.remove_entry();
+            self.hash = self.hash.wrapping_sub(hash::key(key, known));
+        }
+    }
+
+    /// Undoes every step, the last first.
+    fn undo(&mut self, event: &Event, work: &mut Work) {
+        let mut undo = std::mem::take(&mut work.undo);
+        while let Some(step) = undo.pop() {
+            if let Undo::Movement(change) = step {
+                if let Some(Change::Movement(movement)) = event.changes.get(change) {
+                    self.unmove_units(At { sequence: event.sequence, change }, movement, work);
+                }
+            } else {
+                self.undo_step(step);
+            }
+        }
+        self.hash = work.before;
+        work.undo = undo;
+    }
+
+    fn undo_step(&mut self, step: Undo) {
+        match step {
+            Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.retain(|(at, _)| *at != warehouse),
+            Undo::PoolCell(sku, pool) => self.skus[sku.at()].pools.retain(|(at, _)| *at != pool),
+            Undo::Allocation(no, line) => {
+                let lines = self.reservations.get_mut(&no).map(|reservation| &mut reservation.lines);
+                if let Some(line) = lines.and_then(|lines| nth(lines, line)) {
+                    line.allocations.pop();
+                }
+            }
+            Undo::Reservation(no) => {
+                if let Some(reservation) = self.reservations.pop(no) {
+                    self.reservation_names.remove(&*reservation.id);
+                }
+            }
+            Undo::ReservationLine(no) => {
+                self.reservations.get_mut(&no).map(|reservation| reservation.lines.pop());
+            }
+            Undo::Touched(before) => {
+                if let Some(reservation) = self.reservations.get_mut(&before.no) {
+                    reservation.version = before.version;
+                    reservation.deadline = before.deadline;
+                    reservation.extensions = before.extensions;
+                    reservation.refund_due = before.refund_due;
+                }
+            }
+            Undo::Receipt(no) => {
+                if let Some(receipt) = self.receipts.pop(no) {
+                    self.receipt_names.remove(&*receipt.id);
+                }
+            }
+            Undo::ReceiptLine(no) => {
+                self.receipts.get_mut(&no).map(|receipt| receipt.lines.pop());
+            }
+            Undo::ReceiptExpectedAt(no, expected_at) => {
+                if let Some(receipt) = self.receipts.get_mut(&no) {
+                    receipt.expected_at = expected_at;
+                }
+            }
+            Undo::Transfer(no) => {
+                if let Some(transfer) = self.transfers.pop(no) {
+                    self.transfer_names.remove(&*transfer.id);
+                }
+            }
+            Undo::TransferClosed(no) => {
+                if let Some(transfer) = self.transfers.get_mut(&no) {
+                    transfer.closed = false;
+                }
+            }
+            master => self.undo_document(master),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Master data: documents, and the live part that selling needs.
+
+use std::sync::Arc;
+
+use super::work::{At, Undo, Work};
+use super::{Assortment, Document, Region, Sku, State, Violation, Warehouse, hash};
+use crate::command::{DocumentKind, WarehouseState};
+use crate::event::{DocumentChange, LivePart};
+use crate::ids::{ChannelIx, RegionIx, SkuIx, WarehouseIx};
+
+impl State {
+    pub(super) fn put_document(
+        &mut self,
+        at: At,
+        change: &DocumentChange,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let id: Arc<str> = Arc::from(&*change.id);
+        match (change.kind, &change.live) {
+            (DocumentKind::Sku, LivePart::Sku { category }) => self.put_sku(at, &id, category, work)?,
+            (DocumentKind::Warehouse, LivePart::Warehouse { state, skus, categories }) => {
+                let assortment = Assortment {
+                    skus: skus.iter().map(|name| Arc::from(&**name)).collect(),
+                    categories: categories.iter().map(|name| Arc::from(&**name)).collect(),
+                };
+                self.put_warehouse(at, &id, *state, assortment, work)?;
+            }
+            (DocumentKind::Region, LivePart::Nothing) => self.put_region(at, &id, work)?,
+            (DocumentKind::Channel, LivePart::Nothing) => self.put_channel(at, &id, work)?,
+            (DocumentKind::RoutePlan, LivePart::RoutePlan { warehouses }) => {
+                self.put_plan(at, &id, warehouses, work)?;
+            }
+            _ => return Err(at.malformed("the live part of a document is of its kind")),
+        }
+        let document = Document { version: at.sequence, body: change.body.clone() };
+        self.hash = self.hash.wrapping_add(hash::document(change.kind, &id, &document));
+        let old = self.documents.entry(change.kind).or_default().insert(Arc::clone(&id), document);
+        if let Some(old) = &old {
+            self.hash = self.hash.wrapping_sub(hash::document(change.kind, &id, old));
+        }
+        work.undo.push(Undo::Document(Box::new((change.kind, id, old))));
+        Ok(())
+    }
+
+    fn put_sku(&mut self, at: At, id: &Arc<str>, category: &str, work: &mut Work) -> Result<(), Violation> {
+        let category: Arc<str> = Arc::from(category);
+        let ix = if let Some(ix) = self.find_sku(id) {
+            let sku = &mut self.skus[ix.at()];
+            let old = std::mem::replace(&mut sku.category, Arc::clone(&category));
+            self.hash = self.hash.wrapping_sub(hash::text(hash::Entity::Category, ix.0, &old));
+            work.undo.push(Undo::Category(ix, old));
+            ix
+        } else {
+            let ix = SkuIx(next_index(at, self.skus.len())?);
+            self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category)));
+            self.sku_names.insert(Arc::clone(id), ix);
+            self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Sku, ix.0, id));
+            work.undo.push(Undo::Sku);
+            ix
+        };
+        self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Category, ix.0, &category));
+        Ok(())
+    }
+
+    fn put_warehouse(
+        &mut self,
+        at: At,
+        id: &Arc<str>,
+        state: WarehouseState,
+        assortment: Assortment,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let ix = if let Some(ix) = self.find_warehouse(id) {
+            let warehouse = &mut self.warehouses[ix.at()];
+            self.hash = self.hash.wrapping_sub(live(ix, warehouse.state, &warehouse.assortment));
+            let old_state = std::mem::replace(&mut warehouse.state, state);
+            let old_assortment = std::mem::replace(&mut warehouse.assortment, assortment);
+            work.undo.push(Undo::WarehouseLive(Box::new((ix, old_state, old_assortment))));
+            ix
+        } else {
+            let ix = WarehouseIx(next_index(at, self.warehouses.len())?);
+            self.warehouses.push(Warehouse { id: Arc::clone(id), state, assortment });
+            self.warehouse_names.insert(Arc::clone(id), ix);
+            self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Warehouse, ix.0, id));
+            work.undo.push(Undo::Warehouse);
+            ix
+        };
+        let warehouse = &self.warehouses[ix.at()];
+        self.hash = self.hash.wrapping_add(live(ix, warehouse.state, &warehouse.assortment));
+        Ok(())
+    }
+
+    fn put_region(&mut self, at: At, id: &Arc<str>, work: &mut Work) -> Result<(), Violation> {
+        if self.find_region(id).is_none() {
+            let ix = RegionIx(next_index(at, self.regions.len())?);
+            self.regions.push(Region { id: Arc::clone(id), plan: Box::default() });
+            self.region_names.insert(Arc::clone(id), ix);
+            self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Region, ix.0, id));
+            self.hash = self.hash.wrapping_add(hash::plan(ix.0, &[]));
+            work.undo.push(Undo::Region);
+        }
+        Ok(())
+    }
+
+    fn put_channel(&mut self, at: At, id: &Arc<str>, work: &mut Work) -> Result<(), Violation> {
+        if self.find_channel(id).is_none() {
+            let ix = ChannelIx(next_index(at, self.channels.len())?);
+            self.channels.push(Arc::clone(id));
+            self.channel_names.insert(Arc::clone(id), ix);
+            self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Channel, ix.0, id));
+            work.undo.push(Undo::Channel);
+        }
+        Ok(())
+    }
+
+    fn put_plan(&mut self, at: At, id: &str, plan: &[WarehouseIx], work: &mut Work) -> Result<(), Violation> {
+        plan.iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
+        let Some(ix) = self.find_region(id) else {
+            return Err(at.malformed("a route plan has the id of a region that exists"));
+        };
+        let old = std::mem::replace(&mut self.regions[ix.at()].plan, plan.into());
+        self.hash = self.hash.wrapping_sub(hash::plan(ix.0, &old)).wrapping_add(hash::plan(ix.0, plan));
+        work.undo.push(Undo::Plan(ix, old));
+        Ok(())
+    }
+
+    /// Undoes one step of `put_document`; other steps are not its business.
+    pub(super) fn undo_document(&mut self, step: Undo) {
+        match step {
+            Undo::Document(document) => {
+                let (kind, id, old) = *document;
+                let documents = self.documents.entry(kind).or_default();
+                match old {
+                    Some(old) => drop(documents.insert(id, old)),
+                    None => drop(documents.remove(&id)),
+                }
+            }
+            Undo::Sku => {
+                self.skus.pop().map(|sku| self.sku_names.remove(&sku.id));
+            }
+            Undo::Category(sku, category) => self.skus[sku.at()].category = category,
+            Undo::Warehouse => {
+                self.warehouses.pop().map(|warehouse| self.warehouse_names.remove(&warehouse.id));
+            }
+            Undo::WarehouseLive(live) => {
+                let (ix, state, assortment) = *live;
+                let warehouse = &mut self.warehouses[ix.at()];
+                (warehouse.state, warehouse.assortment) = (state, assortment);
+            }
+            Undo::Region => {
+                self.regions.pop().map(|region| self.region_names.remove(&region.id));
+            }
+            Undo::Plan(region, plan) => self.regions[region.at()].plan = plan,
+            Undo::Channel => {
+                self.channels.pop().map(|channel| self.channel_names.remove(&channel));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a warehouse's live part contributes to the hash, in no order.
+fn live(ix: WarehouseIx, state: WarehouseState, assortment: &Assortment) -> u64 {
+    let state = hash::number(hash::entry(hash::Entity::Warehouse, ix.0), hash::ONLY, state as i64);
+    let names = |entity: hash::Entity, names: &std::collections::HashSet<Arc<str>>| {
+        names.iter().fold(0, |sum: u64, name| sum.wrapping_add(hash::text(entity, ix.0, name)))
+    };
+    state
+        .wrapping_add(names(hash::Entity::AssortmentSku, &assortment.skus))
+        .wrapping_add(names(hash::Entity::AssortmentCategory, &assortment.categories))
+}
+
+fn next_index(at: At, entries: usize) -> Result<u32, Violation> {
+    u32::try_from(entries).map_err(|_| at.malformed("a table of master data is full"))
+}

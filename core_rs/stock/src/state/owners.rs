@@ -1,0 +1,254 @@
+//! Creating reservations, receipts and transfers, and changing what of them is not a counter.
+
+use std::sync::Arc;
+
+use super::work::{At, Touched, Undo, Work};
+use super::{Line, Names, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash};
+use crate::counters::{LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use crate::event::{NewLine, NewReceipt, NewReservation, NewTransfer, Source};
+use crate::ids::{ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
+
+impl State {
+    pub(super) fn know_sku(&self, at: At, sku: SkuIx) -> Result<(), Violation> {
+        if sku.at() < self.skus.len() { Ok(()) } else { Err(at.unknown("SKU", sku.0.into())) }
+    }
+
+    pub(super) fn know_warehouse(&self, at: At, warehouse: WarehouseIx) -> Result<(), Violation> {
+        if warehouse.at() < self.warehouses.len() {
+            Ok(())
+        } else {
+            Err(at.unknown("warehouse", warehouse.0.into()))
+        }
+    }
+
+    pub(super) fn know_pool(&self, at: At, pool: PoolIx) -> Result<(), Violation> {
+        if pool.at() < self.pools.len() { Ok(()) } else { Err(at.unknown("pool", pool.0.into())) }
+    }
+
+    fn know_region(&self, at: At, region: RegionIx) -> Result<(), Violation> {
+        if region.at() < self.regions.len() { Ok(()) } else { Err(at.unknown("region", region.0.into())) }
+    }
+
+    fn know_channel(&self, at: At, channel: ChannelIx) -> Result<(), Violation> {
+        if channel.at() < self.channels.len() { Ok(()) } else { Err(at.unknown("channel", channel.0.into())) }
+    }
+
+    fn new_line(&self, at: At, line: NewLine) -> Result<Line, Violation> {
+        self.know_sku(at, line.sku)?;
+        self.know_pool(at, line.pool)?;
+        Ok(Line { sku: line.sku, pool: line.pool, counters: [0; LINE_COUNTERS], allocations: Vec::new() })
+    }
+
+    pub(super) fn create_reservation(
+        &mut self,
+        at: At,
+        now: Micros,
+        new: &NewReservation,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let no = new_owner(at, work)?;
+        match &new.source {
+            Source::Region(region) => self.know_region(at, *region)?,
+            Source::Warehouses(list) => {
+                list.iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
+            }
+        }
+        new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
+        let id: Arc<str> = Arc::from(&*new.id);
+        let reservation = Reservation {
+            no,
+            id: Arc::clone(&id),
+            source: new.source.clone(),
+            max_parcels: new.max_parcels,
+            created_at: now,
+            deadline: new.deadline,
+            extensions: 0,
+            version: at.sequence,
+            refund_due: false,
+            channel: new.channel,
+            buyer: new.buyer,
+            attributes: new.attributes.clone(),
+            lines: new.lines.iter().map(|line| self.new_line(at, *line)).collect::<Result<_, _>>()?,
+            locked: 0,
+        };
+        let mut hash = hash::reservation(&reservation);
+        let entity = hash::owner(hash::Entity::Reservation, no);
+        hash = hash.wrapping_add(hash::number(entity, hash::of_reservation::DEADLINE, new.deadline));
+        hash =
+            hash.wrapping_add(hash::number(entity, hash::of_reservation::VERSION, at.sequence.cast_signed()));
+        for (number, line) in (1..).zip(&reservation.lines) {
+            hash = hash.wrapping_add(hash::line(hash::owner_line(hash::Entity::Line, no, number), line));
+        }
+        name(at, &mut self.reservation_names, id, no)?;
+        self.reservations.push(no, reservation);
+        self.hash = self.hash.wrapping_add(hash);
+        work.undo.push(Undo::Reservation(no));
+        Ok(())
+    }
+
+    /// A reservation that this event changes, with its new version.
+    fn touched(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<&mut Reservation, Violation> {
+        let reservation = self.reservations.get_mut(&no).ok_or_else(|| at.unknown("reservation", no.0))?;
+        self.hash = self.hash.wrapping_add(Touched::note(reservation, at.sequence, work));
+        Ok(reservation)
+    }
+
+    pub(super) fn add_reservation_line(
+        &mut self,
+        at: At,
+        no: OwnerNo,
+        new: NewLine,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let line = self.new_line(at, new)?;
+        let lines = &mut self.touched(at, no, work)?.lines;
+        let number = next_line(at, lines.len())?;
+        let contribution = hash::line(hash::owner_line(hash::Entity::Line, no, number), &line);
+        lines.push(line);
+        work.undo.push(Undo::ReservationLine(no));
+        self.hash = self.hash.wrapping_add(contribution);
+        Ok(())
+    }
+
+    pub(super) fn set_deadline(
+        &mut self,
+        at: At,
+        no: OwnerNo,
+        deadline: Micros,
+        extensions: u32,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let reservation = self.touched(at, no, work)?;
+        let later = deadline.wrapping_sub(reservation.deadline);
+        let more = i64::from(extensions) - i64::from(reservation.extensions);
+        (reservation.deadline, reservation.extensions) = (deadline, extensions);
+        let entity = hash::owner(hash::Entity::Reservation, no);
+        self.hash = self.hash.wrapping_add(hash::number(entity, hash::of_reservation::DEADLINE, later));
+        self.hash = self.hash.wrapping_add(hash::number(entity, hash::of_reservation::EXTENSIONS, more));
+        Ok(())
+    }
+
+    pub(super) fn set_refund_due(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
+        let reservation = self.touched(at, no, work)?;
+        if reservation.refund_due {
+            return Err(at.malformed("a refund is due already"));
+        }
+        reservation.refund_due = true;
+        let entity = hash::owner(hash::Entity::Reservation, no);
+        self.hash = self.hash.wrapping_add(hash::number(entity, hash::of_reservation::REFUND_DUE, 1));
+        Ok(())
+    }
+
+    pub(super) fn open_receipt(
+        &mut self,
+        at: At,
+        new: &NewReceipt,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let no = new_owner(at, work)?;
+        self.know_warehouse(at, new.warehouse)?;
+        let id: Arc<str> = Arc::from(&*new.id);
+        let receipt =
+            Receipt { no, id: Arc::clone(&id), warehouse: new.warehouse, expected_at: 0, lines: Vec::new() };
+        self.hash = self.hash.wrapping_add(hash::receipt(&receipt));
+        name(at, &mut self.receipt_names, id, no)?;
+        self.receipts.push(no, receipt);
+        work.undo.push(Undo::Receipt(no));
+        Ok(())
+    }
+
+    pub(super) fn add_receipt_line(
+        &mut self,
+        at: At,
+        no: OwnerNo,
+        sku: SkuIx,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        self.know_sku(at, sku)?;
+        let lines = &mut self.receipts.get_mut(&no).ok_or_else(|| at.unknown("receipt", no.0))?.lines;
+        let entity = hash::owner_line(hash::Entity::ReceiptLine, no, next_line(at, lines.len())?);
+        lines.push(ReceiptLine { sku, counters: [0; RECEIPT_COUNTERS] });
+        self.hash = self.hash.wrapping_add(hash::goods_line(entity, sku));
+        work.undo.push(Undo::ReceiptLine(no));
+        Ok(())
+    }
+
+    pub(super) fn set_expected_at(
+        &mut self,
+        at: At,
+        no: OwnerNo,
+        expected_at: Micros,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let receipt = self.receipts.get_mut(&no).ok_or_else(|| at.unknown("receipt", no.0))?;
+        work.undo.push(Undo::ReceiptExpectedAt(no, receipt.expected_at));
+        let later = expected_at.wrapping_sub(receipt.expected_at);
+        receipt.expected_at = expected_at;
+        let entity = hash::owner(hash::Entity::Receipt, no);
+        self.hash = self.hash.wrapping_add(hash::number(entity, hash::ONLY, later));
+        Ok(())
+    }
+
+    pub(super) fn draft_transfer(
+        &mut self,
+        at: At,
+        new: &NewTransfer,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        let no = new_owner(at, work)?;
+        self.know_warehouse(at, new.from)?;
+        self.know_warehouse(at, new.to)?;
+        if new.from == new.to {
+            return Err(at.malformed("a transfer has two ends"));
+        }
+        new.lines.iter().try_for_each(|sku| self.know_sku(at, *sku))?;
+        let id: Arc<str> = Arc::from(&*new.id);
+        let lines = new.lines.iter().map(|sku| TransferLine { sku: *sku, counters: [0; TRANSFER_COUNTERS] });
+        let transfer = Transfer {
+            no,
+            id: Arc::clone(&id),
+            from: new.from,
+            to: new.to,
+            closed: false,
+            lines: lines.collect(),
+        };
+        self.hash = self.hash.wrapping_add(hash::transfer(&transfer));
+        for (number, sku) in (1..).zip(&new.lines) {
+            let entity = hash::owner_line(hash::Entity::TransferLine, no, number);
+            self.hash = self.hash.wrapping_add(hash::goods_line(entity, *sku));
+        }
+        name(at, &mut self.transfer_names, id, no)?;
+        self.transfers.push(no, transfer);
+        work.undo.push(Undo::Transfer(no));
+        Ok(())
+    }
+
+    pub(super) fn close_transfer(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
+        let transfer = self.transfers.get_mut(&no).ok_or_else(|| at.unknown("transfer", no.0))?;
+        if transfer.closed {
+            return Err(at.malformed("the transfer is closed already"));
+        }
+        transfer.closed = true;
+        let entity = hash::owner(hash::Entity::Transfer, no);
+        self.hash = self.hash.wrapping_add(hash::number(entity, hash::ONLY, 1));
+        work.undo.push(Undo::TransferClosed(no));
+        Ok(())
+    }
+}
+
+/// The number of an owner that this event creates: an event creates one at most.
+fn new_owner(at: At, work: &mut Work) -> Result<OwnerNo, Violation> {
+    if std::mem::replace(&mut work.created, true) {
+        return Err(at.malformed("an event creates one reservation, receipt or transfer at most"));
+    }
+    Ok(OwnerNo(at.sequence))
+}
+
+fn name(at: At, names: &mut Names, id: Arc<str>, no: OwnerNo) -> Result<(), Violation> {
+    if names.insert(id, no) { Ok(()) } else { Err(at.malformed("the id of a new owner is not taken")) }
+}
+
+/// The number of the line that comes after so many.
+fn next_line(at: At, lines: usize) -> Result<LineNo, Violation> {
+    LineNo::try_from(lines + 1).map_err(|_| at.malformed("there are too many lines"))
+}

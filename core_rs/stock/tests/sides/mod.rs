@@ -1,0 +1,281 @@
+//! The machine and the twin side by side, and what must hold after each command.
+
+mod coverage;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use lockstock_stock::command::Request;
+use lockstock_stock::event::{Event, ExceptionKind};
+use lockstock_stock::ids::{Micros, RequestKey, Sequence};
+use lockstock_stock::limits::Limits;
+use lockstock_stock::machine::{Machine, Reply};
+use lockstock_stock::refusal::{Reason, Refusal};
+use lockstock_stock::state::State;
+
+use crate::compare;
+use crate::twin::{Broken, Done, Twin, Verdict};
+use crate::workload::Workload;
+pub use coverage::Coverage;
+
+pub struct Sides {
+    machine: Machine,
+    pub twin: Twin,
+    /// Fed the journal alone.
+    replayed: State,
+    seed: u64,
+    steps: u64,
+    answered: BTreeMap<RequestKey, Sequence>,
+    last: Vec<String>,
+}
+
+impl Sides {
+    pub fn new(seed: u64, limits: Limits) -> Self {
+        Self {
+            machine: Machine::new(State::default(), limits),
+            twin: Twin::new(limits),
+            replayed: State::default(),
+            seed,
+            steps: 0,
+            answered: BTreeMap::new(),
+            last: Vec::new(),
+        }
+    }
+
+    pub fn step(&mut self, request: &Request<'static>, now: Micros, coverage: &mut Coverage) {
+        self.steps += 1;
+        self.note(format!("{now} {:?} reason {:?}", request.command, request.reason));
+        let horizon = self.machine.state().horizon_ms();
+        let mut events = Vec::new();
+        let reply = self.machine.step(request.clone(), now, &mut events);
+        self.journal(&events);
+        self.legal_horizon(horizon, now);
+        let sequence = if let Reply::Done(answer) = &reply { answer.sequence } else { 0 };
+        let verdict = self.twin.step(request, now, sequence, horizon);
+        coverage.count(request, &reply, &events);
+        if let Err(difference) = self.judge(request, &reply, &verdict) {
+            self.fail(&format!("{difference}\n  machine {reply:?}\n  twin    {verdict:?}"));
+        }
+        self.twin.world.assert_sound();
+        let swept = self.machine.state().deadlines().next().is_none_or(|(deadline, _)| deadline > now);
+        if swept {
+            let same = match self.steps % 10 {
+                0 => compare::all(self.machine.state(), &self.twin.world),
+                _ => compare::stock(self.machine.state(), &self.twin.world),
+            };
+            self.must(same);
+        }
+        if self.steps % 40 == 0 {
+            self.must(self.machine.state().check().map_err(|violation| format!("check: {violation}")));
+        }
+        if self.steps % 150 == 0 {
+            self.snapshot();
+        }
+    }
+
+    /// What the engine does between commands.
+    pub fn sweep(&mut self, workload: &mut Workload) {
+        let limit = workload.rng.pick(&[1, 2, 256]);
+        let mut events = Vec::new();
+        let horizon = self.machine.state().horizon_ms();
+        self.note(format!("{} sweep {limit}", workload.now));
+        match self.machine.sweep(workload.now, limit, &mut events) {
+            Ok(swept) => assert!(swept <= limit && events.len() <= 1),
+            Err(violation) => self.fail(&format!("sweep: {violation}")),
+        }
+        if workload.rng.percent(10)
+            && let Err(violation) = self.machine.checkpoint(workload.now, &mut events)
+        {
+            self.fail(&format!("checkpoint: {violation}"));
+        }
+        self.journal(&events);
+        self.legal_horizon(horizon, workload.now);
+    }
+
+    pub fn finish(&mut self, now: Micros) {
+        let mut events = Vec::new();
+        let now = now + 100 * 60 * 60 * 1_000_000;
+        while self.machine.sweep(now, 64, &mut events).is_ok_and(|swept| swept > 0) {}
+        self.journal(&events);
+        self.twin.world.expire(now);
+        self.note("the end".to_owned());
+        let end = compare::all(self.machine.state(), &self.twin.world);
+        self.must(end);
+        self.must(self.machine.state().check().map_err(|violation| format!("check: {violation}")));
+        self.snapshot();
+    }
+
+    fn note(&mut self, line: String) {
+        self.last.push(line);
+        if self.last.len() > 25 {
+            self.last.remove(0);
+        }
+    }
+
+    fn must(&self, result: Result<(), String>) {
+        if let Err(difference) = result {
+            self.fail(&difference);
+        }
+    }
+
+    fn fail(&self, difference: &str) -> ! {
+        let mut text = String::new();
+        for line in &self.last {
+            writeln!(text, "{line}").unwrap();
+        }
+        panic!("LOCKSTOCK_SEED={} command {}\n{text}\n{difference}", self.seed, self.steps);
+    }
+
+    /// Replay is apply alone, over what the journal holds.
+    fn journal(&mut self, events: &[Event]) {
+        for event in events {
+            let mut bytes = Vec::new();
+            event.encode(&mut bytes);
+            let read = match Event::decode(&bytes) {
+                Ok(read) => read,
+                Err(error) => self.fail(&format!("decode: {error:?} {event:?}")),
+            };
+            if read != *event {
+                self.fail(&format!("an event changed in the journal\n  {event:?}\n  {read:?}"));
+            }
+            if let Err(violation) = self.replayed.apply(&read) {
+                self.fail(&format!("replay: {violation}"));
+            }
+        }
+        let (live, replayed) = (self.machine.state(), &self.replayed);
+        if (live.sequence(), live.hash()) != (replayed.sequence(), replayed.hash()) {
+            self.fail("the replayed state has another hash");
+        }
+    }
+
+    fn snapshot(&self) {
+        let state = self.machine.state();
+        let mut bytes = Vec::new();
+        state.write_snapshot(&mut bytes).unwrap();
+        let read = match State::read_snapshot(&mut bytes.as_slice()) {
+            Ok(read) => read,
+            Err(error) => self.fail(&format!("snapshot: {error:?}")),
+        };
+        let mut again = Vec::new();
+        read.write_snapshot(&mut again).unwrap();
+        if read.hash() != state.hash() || again != bytes {
+            self.fail("the snapshot reads as another state");
+        }
+    }
+
+    /// Keys are forgotten only when they are old, or too many are known.
+    fn legal_horizon(&self, before: u64, now: Micros) {
+        let after = self.machine.state().horizon_ms();
+        if after == before {
+            return;
+        }
+        let oldest = u64::try_from((now - self.twin.limits.key_retention) / 1_000).unwrap();
+        let full = self.twin.keys.len() > self.twin.limits.keys_max;
+        if after < before || (after > oldest && !full) {
+            self.fail(&format!("horizon {before} -> {after}, but keys up to {oldest} are old"));
+        }
+    }
+
+    fn judge(&mut self, request: &Request<'static>, reply: &Reply, verdict: &Verdict) -> Result<(), String> {
+        match (reply, verdict) {
+            (Reply::Known { sequence, same }, Verdict::Known { same: twin }) => {
+                let first = self.answered.get(&request.key);
+                let agree = same == twin && first == Some(sequence);
+                if agree { Ok(()) } else { Err(format!("a known key, first answered at {first:?}")) }
+            }
+            (Reply::Refused(refusal), Verdict::Refused(broken)) => refused(refusal, broken),
+            (Reply::Done(answer), Verdict::Done(done)) => {
+                self.answered.insert(request.key, answer.sequence);
+                granted(answer, done)
+            }
+            _ => Err("one grants what the other does not".to_owned()),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, broken: &Broken) -> Result<(), String> {
+    if !broken.reasons.contains(&refusal.reason()) {
+        return Err(format!("refused for another reason: {refusal}"));
+    }
+    match refusal {
+        Refusal::InsufficientStock { shortages } if *shortages != broken.shortages => {
+            Err(format!("other shortages\n  machine {shortages:?}\n  twin    {:?}", broken.shortages))
+        }
+        Refusal::ParcelLimit { parcels_needed, .. } if broken.parcels_needed != Some(*parcels_needed) => {
+            Err(format!("other parcels: {parcels_needed} {:?}", broken.parcels_needed))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn granted(answer: &lockstock_stock::answer::Answer, done: &Done) -> Result<(), String> {
+    let exceptions: Vec<Noted> = answer
+        .exceptions
+        .iter()
+        .map(|e| {
+            let reservation = e.reservation.as_ref().map(ToString::to_string);
+            (e.kind, e.sku.to_string(), e.warehouse.to_string(), e.quantity, reservation)
+        })
+        .collect();
+    let expected: Vec<Noted> = done
+        .exceptions
+        .iter()
+        .map(|(kind, sku, at, units, r)| {
+            (*kind, (*sku).to_owned(), (*at).to_owned(), *units, r.map(ToOwned::to_owned))
+        })
+        .collect();
+    if !same_exceptions(&exceptions, &expected) {
+        return Err(format!("other exceptions\n  machine {exceptions:?}\n  twin    {expected:?}"));
+    }
+    let machine = (answer.outcome, &answer.refused, answer.split_exact);
+    let twin = (done.outcome, &done.refused, done.split_exact);
+    if machine == twin { Ok(()) } else { Err(format!("other answers\n  machine {machine:?}\n  twin    {twin:?}")) }
+}
+
+type Noted = (ExceptionKind, String, String, i64, Option<String>);
+
+/// `POOL_SHORT` stands once a SKU, at any of the warehouses where it showed.
+fn same_exceptions(machine: &[Noted], twin: &[Noted]) -> bool {
+    let place = |noted: &Noted| match noted.0 {
+        ExceptionKind::PoolShort => (noted.0, noted.1.clone(), String::new(), noted.3, None),
+        _ => noted.clone(),
+    };
+    let mut ours: Vec<Noted> = machine.iter().map(place).collect();
+    let mut theirs: Vec<Noted> = twin.iter().map(place).collect();
+    ours.sort();
+    theirs.sort();
+    theirs.dedup_by(|a, b| a == b && a.0 == ExceptionKind::PoolShort);
+    ours == theirs && machine.iter().all(|noted| twin.contains(noted))
+}
+
+/// The reasons that this workload cannot meet.
+pub const NOT_HERE: &[Reason] = &[
+    // Of form: the doors check it before a command stands.
+    Reason::MalformedMessage,
+    Reason::FieldRequired,
+    Reason::IdInvalid,
+    Reason::TextTooLong,
+    Reason::DurationOutOfRange,
+    Reason::EnumUnknown,
+    Reason::TooManyLines,
+    Reason::TooManyCommands,
+    Reason::LineRepeated,
+    Reason::RequestIdInvalid,
+    Reason::PageTokenInvalid,
+    Reason::FieldMaskInvalid,
+    Reason::NumberOutOfRange,
+    Reason::MethodUnknown,
+    Reason::MessageTooLarge,
+    // Of planners and of the engine around the machine.
+    Reason::ReferenceInvalid,
+    Reason::RequestIdReused,
+    Reason::Overloaded,
+    Reason::DiskLow,
+    Reason::Draining,
+    Reason::Frozen,
+    // Only near 10^15 units: bounds.rs. Only with thousands of due locks: sweeping.rs.
+    Reason::CounterOverflow,
+    Reason::SweepBehind,
+    // Never.
+    Reason::InvariantViolated,
+];

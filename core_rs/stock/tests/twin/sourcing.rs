@@ -1,0 +1,220 @@
+//! Where an order's units come from, and what is said when there are not enough.
+
+use std::collections::BTreeMap;
+
+use lockstock_stock::command::{From, WarehouseState, Wanted};
+use lockstock_stock::ids::{LineNo, Units};
+use lockstock_stock::refusal::{Reason, ShortSku};
+
+use super::routing::{BySku, choose};
+use super::world::{Name, Source};
+use super::Attempt;
+
+/// Units that a line takes from a warehouse, in plan order within the line.
+pub struct Take {
+    pub line: usize,
+    pub warehouse: Name,
+    pub units: Units,
+}
+
+/// What an order wants of one SKU under one line number (from 0).
+#[derive(Clone, Copy)]
+pub struct Want {
+    pub line: usize,
+    pub sku: Name,
+    pub units: Units,
+}
+
+/// How an order may be served.
+pub struct Terms<'a> {
+    /// Warehouses that ship a parcel of this order anyway: they give all they can, and their parcels count.
+    pub shipping: &'a [Name],
+    /// To be tried before the plan, in this order.
+    pub first: &'a [Name],
+    /// Gives nothing.
+    pub except: Name,
+    pub source: &'a Source,
+    pub max_parcels: u32,
+    pub allow_partial: bool,
+}
+
+impl<'a> Terms<'a> {
+    pub fn whole(source: &'a Source, max_parcels: u32) -> Self {
+        Self { shipping: &[], first: &[], except: "", source, max_parcels, allow_partial: false }
+    }
+}
+
+impl Attempt<'_> {
+    /// The known SKUs and pools of what is wanted.
+    pub fn wants(&mut self, lines: &[Wanted<'static>], first_line: usize) -> Vec<Want> {
+        let mut wants = Vec::new();
+        for (at, line) in lines.iter().enumerate() {
+            self.unless(matches!(line.pool, "" | "SHARED"), Reason::PoolNotFound);
+            if self.knows_sku(line.sku) {
+                wants.push(Want { line: first_line + at, sku: line.sku, units: line.quantity });
+            }
+        }
+        wants
+    }
+
+    /// The known source.
+    pub fn source(&mut self, from: &From<'static>) -> Option<Source> {
+        match from {
+            From::Region(region) => {
+                let known = self.world.regions.contains_key(region);
+                self.unless(known, Reason::RegionNotFound).then_some(Source::Region(region))
+            }
+            From::Warehouses(list) => {
+                let known = list.iter().all(|at| self.world.warehouses.contains_key(at));
+                self.unless(known, Reason::WarehouseNotFound).then(|| Source::Warehouses(list.clone()))
+            }
+        }
+    }
+
+    pub fn plan(&self, source: &Source) -> Vec<Name> {
+        match source {
+            Source::Region(region) => self.world.regions[region].clone(),
+            Source::Warehouses(list) => list.clone(),
+        }
+    }
+
+    /// What the candidates could give of a SKU, by their position.
+    fn shelf(&self, warehouse: Name, sku: Name) -> Units {
+        let open = self.world.is(warehouse, WarehouseState::Active) && self.world.keeps(warehouse, sku);
+        if open { self.world.peek(sku, warehouse).available.max(0) } else { 0 }
+    }
+
+    /// Chooses warehouses for everything wanted and notes why it cannot. Takes nothing.
+    pub fn route(&mut self, wants: &[Want], terms: &Terms<'_>) -> Vec<Take> {
+        let plan = self.plan(terms.source);
+        let mut candidates: Vec<Name> = Vec::new();
+        for at in terms.shipping.iter().chain(terms.first).chain(&plan) {
+            if !candidates.contains(at) && *at != terms.except {
+                candidates.push(at);
+            }
+        }
+
+        let mut asked: BySku<Name> = BTreeMap::new();
+        for want in wants {
+            *asked.entry(want.sku).or_default() += want.units;
+        }
+        self.sums_in_range(asked.iter().map(|(sku, units)| (*sku, *units)));
+        for sku in asked.keys() {
+            let routable = candidates
+                .iter()
+                .any(|at| !self.world.is(at, WarehouseState::Closed) && self.world.keeps(at, sku));
+            self.unless(routable, Reason::NotRoutable);
+        }
+
+        // What there is of each SKU: on the candidates' shelves, and not promised otherwise.
+        let mut there: BySku<Name> = BTreeMap::new();
+        for sku in asked.keys() {
+            let shelves: Units = candidates.iter().map(|at| self.shelf(at, sku)).sum();
+            there.insert(*sku, shelves.min(self.world.free(sku)).max(0));
+        }
+        let short: Vec<Name> = asked.iter().filter(|(sku, units)| there[*sku] < **units).map(|(sku, _)| *sku).collect();
+        let nothing = asked.keys().all(|sku| there[sku] == 0);
+        if !short.is_empty() && (!terms.allow_partial || nothing) {
+            self.rule(Reason::InsufficientStock);
+            self.broken.shortages = self.shortages(wants, &short, &candidates);
+            return Vec::new();
+        }
+
+        // Granted in line order.
+        let mut granted = Vec::new();
+        let mut rest = there;
+        for want in wants {
+            let left = rest.get_mut(want.sku).unwrap();
+            let units = want.units.min(*left);
+            *left -= units;
+            granted.push(Want { units, ..*want });
+            if units < want.units {
+                let line = LineNo::try_from(want.line + 1).unwrap();
+                self.done.refused.push((line, want.units - units));
+            }
+        }
+        let mut demand: BySku<Name> = BTreeMap::new();
+        for want in granted.iter().filter(|want| want.units > 0) {
+            *demand.entry(want.sku).or_default() += want.units;
+        }
+
+        let mut shelves: Vec<BySku<Name>> =
+            candidates.iter().map(|at| demand.keys().map(|sku| (*sku, self.shelf(at, sku))).collect()).collect();
+        // What ships anyway stands first and gives all it can; the fewest others give the rest.
+        let mut positions: Vec<usize> = (0..terms.shipping.len()).collect();
+        let others = &shelves[positions.len()..];
+        let mut rest = demand.clone();
+        for (sku, missing) in &mut rest {
+            let given: Units = positions.iter().filter_map(|at| shelves[*at].get(sku)).sum();
+            *missing -= given.min(*missing);
+        }
+        rest.retain(|_, missing| *missing > 0);
+        if !rest.is_empty() {
+            let choice = choose(&rest, others).expect("there is enough");
+            let parcels = u32::try_from(positions.len() + choice.positions.len()).unwrap();
+            if terms.max_parcels > 0 && parcels > terms.max_parcels {
+                self.rule(Reason::ParcelLimit);
+                self.broken.parcels_needed = Some(parcels);
+                return Vec::new();
+            }
+            self.done.split_exact &= choice.exact;
+            positions.extend(choice.positions.iter().map(|at| at + terms.shipping.len()));
+        }
+
+        // Each line takes all it can from the earlier.
+        let mut takes = Vec::new();
+        for want in granted {
+            let mut missing = want.units;
+            for at in &positions {
+                let Some(left) = shelves[*at].get_mut(want.sku) else { continue };
+                let units = missing.min(*left);
+                *left -= units;
+                missing -= units;
+                if units > 0 {
+                    takes.push(Take { line: want.line, warehouse: candidates[*at], units });
+                }
+            }
+        }
+        takes
+    }
+
+    /// Every short SKU, in the order of the lines.
+    fn shortages(&self, wants: &[Want], short: &[Name], candidates: &[Name]) -> Vec<ShortSku> {
+        let mut list: Vec<ShortSku> = Vec::new();
+        for want in wants.iter().filter(|want| short.contains(&want.sku)) {
+            let line = LineNo::try_from(want.line + 1).unwrap();
+            if let Some(entry) = list.iter_mut().find(|entry| entry.sku == want.sku) {
+                entry.lines.push(line);
+                entry.asked += want.units;
+                continue;
+            }
+            let cells = || self.world.cells.iter().filter(|((sku, _), _)| *sku == want.sku);
+            let shelf = |state: WarehouseState, candidate: bool| -> Units {
+                cells()
+                    .filter(|((_, at), _)| self.world.is(at, state) && (!candidate || !candidates.contains(at)))
+                    .map(|(_, cell)| cell.available.max(0))
+                    .sum()
+            };
+            let locks = self.world.reservations.values();
+            let locks = locks.filter(|r| r.lines.iter().any(|line| line.sku == want.sku && line.locked > 0));
+            let arrivals = self.world.receipts.values().filter(|receipt| {
+                receipt.expected_at > 0
+                    && receipt.lines.iter().any(|line| line.sku == want.sku && line.expected > 0)
+            });
+            list.push(ShortSku {
+                sku: want.sku.to_owned(),
+                lines: vec![line],
+                asked: want.units,
+                available_here: candidates.iter().map(|at| self.shelf(at, want.sku)).sum(),
+                available_elsewhere: shelf(WarehouseState::Active, true),
+                available_paused: shelf(WarehouseState::Paused, false),
+                locked: cells().map(|(_, cell)| cell.locked).sum(),
+                claimed: self.world.skus[want.sku].claimed,
+                next_unlock_at: locks.map(|r| r.deadline).min(),
+                in_transit: cells().map(|(_, cell)| cell.in_transit).sum(),
+                next_arrival_at: arrivals.map(|receipt| receipt.expected_at).min(),
+            });
+        }
+        list
+    }
+}

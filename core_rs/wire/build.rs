@@ -1,0 +1,66 @@
+//! Makes the Rust messages from the committed descriptor set, so that no protoc is needed, and the table of
+//! operations with the names of their fields.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use prost::Message as _;
+use prost_types::{DescriptorProto, FileDescriptorSet};
+
+const DESCRIPTORS: &str = "lockstock.binpb";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={DESCRIPTORS}");
+    println!("cargo::rerun-if-changed=build.rs");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let descriptors = FileDescriptorSet::decode(fs::read(DESCRIPTORS)?.as_slice())?;
+
+    prost_build::Config::new().bytes(["."]).include_file("proto.rs").compile_fds(descriptors.clone())?;
+
+    // The clients are for the tests alone; in a folder of their own so that the messages stay the crate's.
+    let clients = out.join("clients");
+    fs::create_dir_all(&clients)?;
+    tonic_prost_build::configure()
+        .build_server(false)
+        .extern_path(".lockstock.v1", "::lockstock_wire::proto::lockstock::v1")
+        .out_dir(&clients)
+        .compile_fds(stock_service_only(descriptors.clone()))?;
+
+    fs::write(out.join("operations.rs"), operations(&descriptors)?)?;
+    Ok(())
+}
+
+/// The other services are Python's.
+fn stock_service_only(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
+    descriptors.file.retain(|file| file.package() == "lockstock.v1");
+    for file in &mut descriptors.file {
+        file.service.retain(|service| service.name() == "StockService");
+    }
+    descriptors
+}
+
+/// `(number in Command, [(field number, field name)])`, ordered by number.
+fn operations(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
+    let messages: Vec<&DescriptorProto> = descriptors
+        .file
+        .iter()
+        .filter(|file| file.package() == "lockstock.v1")
+        .flat_map(|file| &file.message_type)
+        .collect();
+    let named = |name: &str| messages.iter().find(|message| message.name() == name).copied();
+    let command = named("Command").ok_or("the contract has no message Command")?;
+    let mut table = String::from("&[\n");
+    for operation in &command.field {
+        let name = operation.type_name().rsplit('.').next().unwrap_or_default();
+        let request = named(name).ok_or_else(|| format!("the contract has no message {name}"))?;
+        write!(table, "    ({}, &[", operation.number())?;
+        for field in &request.field {
+            write!(table, "({}, {:?}), ", field.number(), field.name())?;
+        }
+        table.push_str("]),\n");
+    }
+    table.push_str("]\n");
+    Ok(table)
+}

@@ -1,0 +1,140 @@
+//! New reservations: lock, lock and deduct, exchange.
+
+use lockstock_stock::check;
+use lockstock_stock::command::{Command, Demand, From, Order, Wanted};
+use lockstock_stock::limits::{ATTRIBUTES_BYTES_MAX, ID_BYTES_MAX};
+use lockstock_stock::refusal::Refusal;
+
+use super::form::{self, At as _, Checked};
+use super::reservation::{named_parts, selection};
+use super::{Context, Form, each, hold};
+use crate::proto::lockstock::v1::{
+    ExchangeRequest, LockAndDeductRequest, LockRequest, OrderLine, Split, WarehouseList,
+    lock_and_deduct_request, lock_request,
+};
+
+/// Where from, before it is known which message it stands in.
+pub(super) enum Source<'a> {
+    Region(&'a str),
+    Warehouses(&'a WarehouseList),
+}
+
+/// Lines a buyer wants.
+pub(super) fn wanted<'a>(field: &str, lines: &'a [OrderLine]) -> Checked<Vec<Wanted<'a>>> {
+    each(field, lines, |line| {
+        Ok(Wanted {
+            sku: check::id("sku", &line.sku)?,
+            quantity: check::quantity("quantity", line.quantity)?,
+            pool: check::optional_id("pool", &line.pool)?,
+        })
+    })
+}
+
+/// What an order wants, from where, and how it may be split.
+pub(super) fn demand<'a>(
+    lines: &'a [OrderLine],
+    source: Option<Source<'a>>,
+    split: Option<&Split>,
+) -> Checked<Demand<'a>> {
+    check::lines_len("lines", lines.len())?;
+    let from = match form::required("source", source)? {
+        Source::Region(region) => From::Region(check::id("region", region)?),
+        Source::Warehouses(list) => From::Warehouses(warehouses(&list.warehouses)?),
+    };
+    Ok(Demand {
+        lines: wanted("lines", lines)?,
+        from,
+        max_parcels: split.map_or(0, |split| split.max_parcels),
+        allow_partial: split.is_some_and(|split| split.allow_partial),
+    })
+}
+
+fn warehouses(list: &[String]) -> Checked<Vec<&str>> {
+    const FIELD: &str = "warehouses.warehouses";
+    check::warehouses_len(FIELD, list.len())?;
+    form::ids(FIELD, list)
+}
+
+struct Parts<'a> {
+    reservation: &'a str,
+    demand: Demand<'a>,
+    channel: &'a str,
+    buyer: &'a str,
+    attributes: &'a [u8],
+}
+
+fn order<'a>(parts: Parts<'a>, context: &Context<'_>) -> Checked<Order<'a>> {
+    Ok(Order {
+        reservation: parts.reservation,
+        demand: parts.demand,
+        channel: check::optional_id("channel", parts.channel)?,
+        buyer: (context.buyer)(check::text("buyer", parts.buyer, ID_BYTES_MAX)?),
+        attributes: check::bytes("attributes", parts.attributes, ATTRIBUTES_BYTES_MAX)?,
+    })
+}
+
+impl Form for LockRequest {
+    fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
+        use lock_request::Source as S;
+        let reservation = check::id("reservation_id", &self.reservation_id)?;
+        let source = self.source.as_ref().map(|source| match source {
+            S::Region(region) => Source::Region(region),
+            S::Warehouses(list) => Source::Warehouses(list),
+        });
+        let parts = Parts {
+            reservation,
+            demand: demand(&self.lines, source, self.split.as_ref())?,
+            channel: &self.channel,
+            buyer: &self.buyer,
+            attributes: &self.attributes,
+        };
+        let hold = hold("hold", self.hold.as_ref(), context)?;
+        Ok(Command::Lock { order: order(parts, context)?, hold })
+    }
+}
+
+impl LockAndDeductRequest {
+    fn order(&self, context: &Context<'_>) -> Checked<Order<'_>> {
+        use lock_and_deduct_request::Source as S;
+        let reservation = check::id("reservation_id", &self.reservation_id)?;
+        let source = self.source.as_ref().map(|source| match source {
+            S::Region(region) => Source::Region(region),
+            S::Warehouses(list) => Source::Warehouses(list),
+        });
+        let parts = Parts {
+            reservation,
+            demand: demand(&self.lines, source, self.split.as_ref())?,
+            channel: &self.channel,
+            buyer: &self.buyer,
+            attributes: &self.attributes,
+        };
+        order(parts, context)
+    }
+}
+
+impl Form for LockAndDeductRequest {
+    fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
+        Ok(Command::LockAndDeduct { order: self.order(context)? })
+    }
+}
+
+impl Form for ExchangeRequest {
+    fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
+        let returned = selection(
+            &self.reservation_id,
+            check::id("warehouse", &self.warehouse)?,
+            named_parts(&self.lines)?,
+        )?;
+        let replacement = form::required("replacement", self.replacement.as_ref())?;
+        // One step has one cause; an empty one is as good as none.
+        if replacement
+            .cause
+            .as_ref()
+            .is_some_and(|cause| *cause != crate::proto::lockstock::v1::Cause::default())
+        {
+            return Err(Refusal::FieldsConflict { field: "replacement.cause".to_owned() });
+        }
+        let replacement = replacement.order(context).at(|| "replacement".to_owned())?;
+        Ok(Command::Exchange { returned, replacement })
+    }
+}

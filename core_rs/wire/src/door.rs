@@ -1,0 +1,386 @@
+//! One function for both doors: bytes in, bytes out.
+
+use std::time::Duration;
+
+use lockstock_engine::Engine;
+use lockstock_stock::answer::Answer;
+use lockstock_stock::command::Request;
+use lockstock_stock::decide;
+use lockstock_stock::event::{Fingerprint, Operation};
+use lockstock_stock::ids::Sequence;
+use lockstock_stock::limits::COMMANDS_MAX;
+use lockstock_stock::machine::Reply;
+use lockstock_stock::refusal::Refusal;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
+use prost::{DecodeError, Message};
+
+use crate::decode::{self, Context};
+use crate::encode;
+use crate::method::{self, Caller, Method};
+use crate::proto::lockstock::v1::command::Operation as Asked;
+use crate::proto::lockstock::{internal::v1 as internal, v1};
+use crate::recall::{self, Recalled};
+use crate::request_id::RequestIds;
+use crate::status::{Failure, Statuses};
+
+pub use crate::request_id::NoRandomness;
+
+/// The longest message of the contract, in bytes. Transports take twice as much, so that the refusal is ours.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
+
+/// A call that the engine has judged. Nothing of it may be sent before `seen` is durable.
+#[derive(Debug)]
+#[must_use = "somebody waits for the answer"]
+pub struct Called {
+    /// The newest sequence that the answer saw; 0 where it saw nothing.
+    pub seen: Sequence,
+    reply: Held,
+}
+
+impl Called {
+    /// Whether finishing reads the journal: the first answers to repeated requests are there.
+    #[must_use]
+    pub const fn reads_journal(&self) -> bool {
+        matches!(self.reply, Held::Later(..))
+    }
+}
+
+#[derive(Debug)]
+enum Held {
+    Ready(Result<Vec<u8>, Failure>),
+    /// Some of it stands in the journal.
+    Later(Shape, Vec<Step>),
+}
+
+/// Which message the steps of a call make up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Answer,
+    Result,
+    Batch,
+    Change,
+    Changes,
+}
+
+/// What came of one command.
+#[derive(Debug)]
+enum Step {
+    Done(Answer),
+    Refused(Refusal),
+    Known { sequence: Sequence, operation: Operation, fingerprint: Fingerprint },
+}
+
+/// What is shown of a step.
+enum Shown {
+    Done(Answer),
+    Again(Recalled),
+    Refused(Refusal),
+}
+
+/// The engine behind messages.
+pub struct Door {
+    engine: Engine,
+    statuses: Statuses,
+    request_ids: RequestIds,
+}
+
+impl Door {
+    /// A door to an engine; `retry_hint` is what refusals under overload propose to wait.
+    pub fn new(engine: Engine, retry_hint: Duration) -> Result<Self, NoRandomness> {
+        Ok(Self { engine, statuses: Statuses::new(retry_hint), request_ids: RequestIds::new()? })
+    }
+
+    /// The engine behind it.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Builds statuses.
+    #[must_use]
+    pub const fn statuses(&self) -> &Statuses {
+        &self.statuses
+    }
+
+    /// Runs one call of a method, `/lockstock.v1.StockService/Lock` and so on. `Execute` takes one command of
+    /// the stream and gives its result.
+    pub fn call(&self, caller: Caller, method: &str, bytes: &[u8]) -> Called {
+        match self.judge(caller, method, bytes) {
+            Ok(judged) => judged,
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Runs commands of a stream that arrived together, as one hold of the engine; a result each.
+    pub fn execute<B: AsRef<[u8]>>(&self, commands: &[B]) -> Vec<Called> {
+        let asked: Vec<_> = commands.iter().map(|bytes| command(bytes.as_ref())).collect();
+        let (steps, seen) = self.operations(&asked);
+        steps.into_iter().map(|step| self.hold(Shape::Result, vec![step], seen)).collect()
+    }
+
+    /// The answer to a call, once what it saw is durable.
+    pub fn finish(&self, called: Called) -> Result<Vec<u8>, Failure> {
+        match called.reply {
+            Held::Ready(reply) => reply,
+            Held::Later(shape, steps) => {
+                self.message(shape, steps.into_iter().map(|step| self.show(step)).collect())
+            }
+        }
+    }
+
+    /// What a call is answered with whose sequence will never be durable: the node has failed. Whether it took
+    /// effect tells a retry with the same key.
+    #[must_use]
+    pub fn abandoned(&self) -> Failure {
+        self.statuses.failure(&Refusal::Draining {})
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Called {
+        Called { seen: 0, reply: Held::Ready(Err(self.statuses.failure(refusal))) }
+    }
+
+    fn judge(&self, caller: Caller, path: &str, bytes: &[u8]) -> Result<Called, Refusal> {
+        check_length(bytes)?;
+        let unknown = || Refusal::MethodUnknown { method: path.to_owned() };
+        match method::find(caller, path, bytes).ok_or_else(unknown)? {
+            Method::Operation(asked) => {
+                let asked = asked.map_err(|error| decode::malformed(&error));
+                Ok(self.run(Shape::Answer, &[asked]))
+            }
+            Method::Execute => Ok(self.run(Shape::Result, &[command(bytes)])),
+            Method::ExecuteBatch => {
+                let asked: Vec<_> = batch(bytes)?.into_iter().map(operation).collect();
+                Ok(self.run(Shape::Batch, &asked))
+            }
+            Method::GetStock => self.get_stock(&read(bytes)?),
+            Method::GetReservation => self.get_reservation(&read(bytes)?),
+            Method::CheckAvailability => self.check_availability(&read(bytes)?),
+            Method::PutDocuments => Ok(self.put(Shape::Change, &[read(bytes)?])),
+            Method::PutDocumentsBatch => {
+                let batch: internal::PutDocumentsBatchRequest = read(bytes)?;
+                if batch.changes.len() > COMMANDS_MAX {
+                    return Err(Refusal::TooManyCommands { limit: COMMANDS_MAX });
+                }
+                Ok(self.put(Shape::Changes, &batch.changes))
+            }
+            Method::ListDocuments => self.list_documents(&read(bytes)?),
+        }
+    }
+
+    fn run(&self, shape: Shape, asked: &[Result<Asked, Refusal>]) -> Called {
+        let (steps, seen) = self.operations(asked);
+        self.hold(shape, steps, seen)
+    }
+
+    fn operations(&self, asked: &[Result<Asked, Refusal>]) -> (Vec<Step>, Sequence) {
+        self.with_context(|context| {
+            let requests = asked
+                .iter()
+                .map(|asked| match asked {
+                    Ok(asked) => decode::request(asked, context).map(|it| (decode::operation(asked), it)),
+                    Err(refusal) => Err(refusal.clone()),
+                })
+                .collect();
+            self.ask(requests)
+        })
+    }
+
+    fn put(&self, shape: Shape, changes: &[internal::PutDocumentsRequest]) -> Called {
+        let (steps, seen) = self.with_context(|context| {
+            let requests = changes
+                .iter()
+                .map(|change| decode::change(change, context).map(|it| (Operation::PutDocuments, it)))
+                .collect();
+            self.ask(requests)
+        });
+        self.hold(shape, steps, seen)
+    }
+
+    fn with_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
+        f(&Context {
+            limits: self.engine.limits(),
+            buyer: &|buyer| self.engine.buyer_hash(buyer),
+            fresh_key: &|| self.request_ids.fresh(self.engine.now()),
+        })
+    }
+
+    /// Has the engine run what has the right form; the steps stand in the order of the requests.
+    fn ask(&self, requests: Vec<Result<(Operation, Request<'_>), Refusal>>) -> (Vec<Step>, Sequence) {
+        let mut asked = Vec::with_capacity(requests.len());
+        // Refusals of form in their places; what is asked of the engine leaves a gap.
+        let mut steps: Vec<Option<Step>> = Vec::with_capacity(requests.len());
+        let mut kept = Vec::with_capacity(requests.len());
+        for request in requests {
+            match request {
+                Ok((operation, request)) => {
+                    kept.push((operation, request.fingerprint.clone()));
+                    asked.push(request);
+                    steps.push(None);
+                }
+                Err(refusal) => steps.push(Some(Step::Refused(refusal))),
+            }
+        }
+        if asked.is_empty() {
+            return (steps.into_iter().flatten().collect(), 0);
+        }
+        let executed = self.engine.execute(asked);
+        let mut replies = executed.replies.into_iter().zip(kept);
+        let steps = steps
+            .into_iter()
+            .filter_map(|step| {
+                step.or_else(|| {
+                    replies.next().map(|(reply, (operation, fingerprint))| match reply {
+                        Reply::Done(answer) => Step::Done(answer),
+                        Reply::Refused(refusal) => Step::Refused(refusal),
+                        Reply::Known { sequence, .. } => Step::Known { sequence, operation, fingerprint },
+                    })
+                })
+            })
+            .collect();
+        (steps, executed.seen)
+    }
+
+    fn hold(&self, shape: Shape, steps: Vec<Step>, seen: Sequence) -> Called {
+        // Encoded at once where that is possible: the disk is busy in the meantime.
+        let later = steps.iter().any(|step| matches!(step, Step::Known { .. }));
+        let reply = if later {
+            Held::Later(shape, steps)
+        } else {
+            Held::Ready(self.message(shape, steps.into_iter().map(|step| self.show(step)).collect()))
+        };
+        Called { seen, reply }
+    }
+
+    fn show(&self, step: Step) -> Shown {
+        match step {
+            Step::Done(answer) => Shown::Done(answer),
+            Step::Refused(refusal) => Shown::Refused(refusal),
+            Step::Known { sequence, operation, fingerprint } => {
+                match recall::recall(&self.engine, sequence, operation, &fingerprint) {
+                    Ok(recalled) => Shown::Again(recalled),
+                    Err(refusal) => Shown::Refused(refusal),
+                }
+            }
+        }
+    }
+
+    fn message(&self, shape: Shape, shown: Vec<Shown>) -> Result<Vec<u8>, Failure> {
+        match shape {
+            Shape::Batch => {
+                let results = shown.into_iter().map(|it| self.result(it)).collect();
+                Ok(v1::ExecuteBatchResponse { results }.encode_to_vec())
+            }
+            Shape::Changes => {
+                let results = shown.into_iter().map(|it| self.changed(it)).collect();
+                Ok(internal::PutDocumentsBatchResponse { results }.encode_to_vec())
+            }
+            Shape::Answer | Shape::Result | Shape::Change => match (shape, shown.into_iter().next()) {
+                (Shape::Result, Some(shown)) => Ok(self.result(shown).encode_to_vec()),
+                (_, Some(Shown::Refused(refusal))) => Err(self.statuses.failure(&refusal)),
+                (Shape::Change, Some(shown)) => Ok(self.changed(shown).encode_to_vec()),
+                (_, Some(Shown::Done(answer))) => Ok(encode::answer(&answer, false).encode_to_vec()),
+                (_, Some(Shown::Again(recalled))) => {
+                    Ok(encode::answer(&recalled.answer, true).encode_to_vec())
+                }
+                (_, None) => Err(self.abandoned()),
+            },
+        }
+    }
+
+    fn result(&self, shown: Shown) -> v1::Result {
+        use v1::result::Result as R;
+        v1::Result {
+            result: Some(match shown {
+                Shown::Done(answer) => R::Answer(encode::answer(&answer, false)),
+                Shown::Again(recalled) => R::Answer(encode::answer(&recalled.answer, true)),
+                Shown::Refused(refusal) => R::Status(self.statuses.status(&refusal)),
+            }),
+        }
+    }
+
+    fn changed(&self, shown: Shown) -> internal::PutDocumentsResult {
+        use internal::put_documents_result::Result as R;
+        let (result, replayed, documents) = match shown {
+            Shown::Done(answer) => (R::Version(encode::number(answer.sequence)), false, Vec::new()),
+            Shown::Again(recalled) => {
+                (R::Version(encode::number(recalled.answer.sequence)), true, recalled.documents)
+            }
+            Shown::Refused(refusal) => (R::Refused(self.statuses.status(&refusal)), false, Vec::new()),
+        };
+        internal::PutDocumentsResult { result: Some(result), replayed, documents }
+    }
+
+    fn get_stock(&self, request: &v1::GetStockRequest) -> Result<Called, Refusal> {
+        let (sku, warehouses) = decode::stock(request)?;
+        Ok(self.show_read(self.engine.read(|state, _| encode::stock(state, sku, warehouses))))
+    }
+
+    fn get_reservation(&self, request: &v1::GetReservationRequest) -> Result<Called, Refusal> {
+        let id = decode::reservation_id(request)?;
+        Ok(self.show_read(self.engine.read(|state, _| encode::reservation(state, id))))
+    }
+
+    fn check_availability(&self, request: &v1::CheckAvailabilityRequest) -> Result<Called, Refusal> {
+        let demand = decode::availability(request)?;
+        Ok(self.show_read(
+            self.engine
+                .read(|state, now| encode::availability(state, decide::availability(state, now, &demand))),
+        ))
+    }
+
+    fn list_documents(&self, request: &internal::ListDocumentsRequest) -> Result<Called, Refusal> {
+        let asked = decode::listing(request)?;
+        Ok(self.show_read(self.engine.read(|state, _| {
+            Ok::<_, Refusal>(encode::documents(state, asked.kind, asked.after, asked.limit, asked.only))
+        })))
+    }
+
+    fn show_read<M: Message>(&self, (read, seen): (Result<M, Refusal>, Sequence)) -> Called {
+        let reply = match read {
+            Ok(message) => Ok(message.encode_to_vec()),
+            Err(refusal) => Err(self.statuses.failure(&refusal)),
+        };
+        Called { seen, reply: Held::Ready(reply) }
+    }
+}
+
+fn check_length(bytes: &[u8]) -> Result<(), Refusal> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(Refusal::MessageTooLarge { limit: MESSAGE_BYTES_MAX });
+    }
+    Ok(())
+}
+
+fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
+    M::decode(bytes).map_err(|error| decode::malformed(&error))
+}
+
+/// One command of a stream.
+fn command(bytes: &[u8]) -> Result<Asked, Refusal> {
+    check_length(bytes)?;
+    operation(read(bytes)?)
+}
+
+fn operation(command: v1::Command) -> Result<Asked, Refusal> {
+    command.operation.ok_or_else(|| Refusal::FieldRequired { field: "operation".to_owned() })
+}
+
+/// The commands of a batch; they are counted before anything is made of them.
+fn batch(bytes: &[u8]) -> Result<Vec<v1::Command>, Refusal> {
+    match count(bytes).map_err(|error| decode::malformed(&error))? {
+        0 => Err(Refusal::FieldRequired { field: "commands".to_owned() }),
+        1..=COMMANDS_MAX => Ok(read::<v1::ExecuteBatchRequest>(bytes)?.commands),
+        _ => Err(Refusal::TooManyCommands { limit: COMMANDS_MAX }),
+    }
+}
+
+fn count(mut bytes: &[u8]) -> Result<usize, DecodeError> {
+    const COMMANDS: u32 = 1;
+    let mut commands = 0;
+    while !bytes.is_empty() {
+        let (number, wire) = decode_key(&mut bytes)?;
+        skip_field(wire, number, &mut bytes, DecodeContext::default())?;
+        commands += usize::from(number == COMMANDS);
+    }
+    Ok(commands)
+}

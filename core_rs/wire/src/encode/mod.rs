@@ -1,0 +1,55 @@
+//! From the engine's terms to messages.
+
+mod answer;
+mod reads;
+
+use lockstock_stock::check;
+use lockstock_stock::ids::{Micros, RequestKey, Sequence};
+
+pub(crate) use answer::answer;
+pub(crate) use reads::{availability, documents, reservation, stock};
+
+/// A point in time.
+pub(crate) fn timestamp(at: Micros) -> prost_types::Timestamp {
+    const SECOND: Micros = 1_000_000;
+    prost_types::Timestamp {
+        seconds: at.div_euclid(SECOND),
+        // Below 10^9 by construction.
+        nanos: i32::try_from(at.rem_euclid(SECOND) * 1_000).unwrap_or_default(),
+    }
+}
+
+/// A sequence, which `int64` holds for the next 292,000 years at a million a second.
+pub(crate) fn number(sequence: Sequence) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+/// An idempotency key in the canonical text form of a UUID; empty for the engine's own records.
+pub(crate) fn key_text(key: RequestKey) -> String {
+    if key == 0 {
+        return String::new();
+    }
+    check::key_text(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_seconds_and_the_rest_in_nanoseconds_also_before_1970() {
+        for (at, seconds, nanos) in [(1_500_000, 1, 500_000_000), (0, 0, 0), (-1, -1, 999_999_000)] {
+            let made = timestamp(at);
+            assert_eq!((made.seconds, made.nanos), (seconds, nanos), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_written_as_a_uuid() {
+        assert_eq!(
+            key_text(0x018b_cfe5_6800_7000_8000_0000_0000_0001),
+            "018bcfe5-6800-7000-8000-000000000001"
+        );
+        assert_eq!(key_text(0), "");
+    }
+}

@@ -1,0 +1,154 @@
+//! Calls of the stock service: from bytes to the door, and back when they are durable.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tonic::body::Body;
+use tonic::server::{Grpc, StreamingService, UnaryService};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tower_service::Service;
+
+use super::codec::Raw;
+use super::stream::{Results, execute};
+use super::waiters::Waiters;
+use crate::door::{Called, Door};
+use crate::method::Caller;
+use crate::status::Failure;
+
+const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What every call needs.
+pub(super) struct Node {
+    pub door: Arc<Door>,
+    pub waiters: Waiters,
+    pub message_bytes_max: usize,
+    pub stream_window: usize,
+    /// Becomes true when the lane stops: streams end then.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Node {
+    /// The answer to a call, as soon as it may leave.
+    pub async fn answer(self: &Arc<Self>, called: Called) -> Result<Vec<u8>, Status> {
+        if self.waiters.wait(called.seen).await.is_err() {
+            return Err(status(self.door.abandoned()));
+        }
+        let reply = if called.reads_journal() {
+            let node = Arc::clone(self);
+            tokio::task::spawn_blocking(move || node.door.finish(called))
+                .await
+                .unwrap_or_else(|_| Err(self.door.abandoned()))
+        } else {
+            self.door.finish(called)
+        };
+        reply.map_err(status)
+    }
+}
+
+/// A failure in tonic's terms; the details travel in `grpc-status-details-bin`.
+pub(super) fn status(failure: Failure) -> Status {
+    Status::with_details(Code::from(failure.code), failure.message, Bytes::from(failure.status))
+}
+
+/// The services of the fast lane. What is none of the others is the stock service's to refuse.
+#[derive(Clone)]
+pub(super) struct Lane<H, R, A> {
+    pub node: Arc<Node>,
+    pub health: H,
+    pub reflection: R,
+    pub reflection_alpha: A,
+}
+
+impl<H, R, A> Service<http::Request<Body>> for Lane<H, R, A>
+where
+    H: Served,
+    R: Served,
+    A: Served,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Boxed<Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // None of the four ever makes a caller wait here.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        match request.uri().path().split('/').nth(1) {
+            Some("grpc.health.v1.Health") => self.health.call(request),
+            Some("grpc.reflection.v1.ServerReflection") => self.reflection.call(request),
+            Some("grpc.reflection.v1alpha.ServerReflection") => self.reflection_alpha.call(request),
+            _ => stock(Arc::clone(&self.node), request),
+        }
+    }
+}
+
+/// A service as tonic generates it.
+pub(super) trait Served:
+    Service<
+        http::Request<Body>,
+        Response = http::Response<Body>,
+        Error = Infallible,
+        Future = Boxed<Result<http::Response<Body>, Infallible>>,
+    >
+{
+}
+
+impl<S> Served for S where
+    S: Service<
+            http::Request<Body>,
+            Response = http::Response<Body>,
+            Error = Infallible,
+            Future = Boxed<Result<http::Response<Body>, Infallible>>,
+        >
+{
+}
+
+fn stock(node: Arc<Node>, request: http::Request<Body>) -> Boxed<Result<http::Response<Body>, Infallible>> {
+    Box::pin(async move {
+        let mut grpc = Grpc::new(Raw).max_decoding_message_size(node.message_bytes_max);
+        let response = if request.uri().path() == EXECUTE {
+            grpc.streaming(Stream(node), request).await
+        } else {
+            let path = request.uri().path().to_owned();
+            grpc.unary(Unary { node, path }, request).await
+        };
+        Ok(response)
+    })
+}
+
+struct Unary {
+    node: Arc<Node>,
+    path: String,
+}
+
+impl UnaryService<Bytes> for Unary {
+    type Response = Vec<u8>;
+    type Future = Boxed<Result<Response<Vec<u8>>, Status>>;
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let node = Arc::clone(&self.node);
+        let called = node.door.call(Caller::Outside, &self.path, &request.into_inner());
+        Box::pin(async move { node.answer(called).await.map(Response::new) })
+    }
+}
+
+struct Stream(Arc<Node>);
+
+impl StreamingService<Bytes> for Stream {
+    type Response = Vec<u8>;
+    type ResponseStream = Results;
+    type Future = std::future::Ready<Result<Response<Results>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        std::future::ready(Ok(Response::new(execute(Arc::clone(&self.0), request.into_inner()))))
+    }
+}

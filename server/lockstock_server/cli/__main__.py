@@ -1,0 +1,5 @@
+"""`python -m lockstock_server.cli` is the command `lockstock`."""
+
+from lockstock_server.cli import main
+
+main()

@@ -1,0 +1,322 @@
+"""Bringing data in: `import`, `replay`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import lockstock
+import typer
+from lockstock.v1 import catalog_pb2 as catalog
+from lockstock.v1 import operations_pb2 as op
+from lockstock.v1 import stock_pb2 as stock
+from rich.progress import Progress as Bar
+
+from lockstock_server.cli import tables
+from lockstock_server.cli.offline import verify_directory
+from lockstock_server.cli.output import (
+    FAST_LANE_DEFAULT,
+    SERVER_DEFAULT,
+    Exit,
+    FastLane,
+    Json,
+    Server,
+    connected,
+    console,
+    errors,
+    fail,
+    show_json,
+    show_table,
+)
+from lockstock_server.flash_sale.server_process import ServerProcess
+from lockstock_server.replay import shop
+from lockstock_server.replay.drive import Drive, ReplayError
+from lockstock_server.replay.read import UnreadableError, read
+from lockstock_server.replay.report import Report
+from lockstock_server.replay.rows import LAYOUTS
+
+ROWS_A_CALL = 1_000
+LISTED_MAX = 20
+SMALLEST_REFUSED_SHARE = 0.01
+OPENING_PERCENT = 120
+
+File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+
+
+def _pieces(rows: Iterator[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    while piece := list(islice(rows, ROWS_A_CALL)):
+        yield piece
+
+
+def _import_documents(
+    client: lockstock.Client, kind: str, path: Path, counts: Counter[str]
+) -> list[dict[str, Any]]:
+    """Imports one file of master data; the refused rows."""
+    kinds: dict[str, tuple[Callable[[dict[str, str]], Any], Any, Any, str]] = {
+        "regions": (tables.region, client.catalog.ImportRegions, catalog.ImportRegionsRequest, "regions"),
+        "warehouses": (
+            tables.warehouse,
+            client.catalog.ImportWarehouses,
+            catalog.ImportWarehousesRequest,
+            "warehouses",
+        ),
+        "channels": (
+            tables.channel,
+            client.catalog.ImportChannels,
+            catalog.ImportChannelsRequest,
+            "channels",
+        ),
+        "skus": (tables.sku, client.catalog.ImportSkus, catalog.ImportSkusRequest, "skus"),
+    }
+    parse, method, request, repeated = kinds[kind]
+    refused = []
+    with Bar(console=errors, transient=True) as bar:
+        task = bar.add_task(f"importing {path.name}", total=None)
+        for piece in _pieces(tables.read(path, parse)):
+            response = method(request(**{repeated: [row for _, row in piece]}))
+            for (number, _), answer in zip(piece, response.rows, strict=True):
+                outcome = answer.WhichOneof("result")
+                counts[f"{kind} {outcome}"] += 1
+                if outcome == "refused":
+                    error = lockstock.LockstockError.from_status(answer.refused)
+                    refused.append(
+                        {
+                            "file": path.name,
+                            "row": number,
+                            "id": answer.id,
+                            "reason": error.reason,
+                            "message": error.message,
+                        }
+                    )
+            bar.update(task, advance=len(piece))
+    return refused
+
+
+def _import_stock(client: lockstock.Client, path: Path, counts: Counter[str]) -> list[dict[str, Any]]:
+    """Receives opening stock; the refused rows.
+
+    A (SKU, warehouse) that has ever received units is left alone: an import that was cut off can run again.
+    """
+    wanted: dict[str, dict[str, tuple[int, int]]] = {}
+    for number, row in tables.read(path, tables.stock):
+        places = wanted.setdefault(row.sku, {})
+        first, units = places.get(row.warehouse, (number, 0))
+        places[row.warehouse] = (first, units + row.quantity)
+    refused = []
+    with Bar(console=errors, transient=True) as bar:
+        for sku, places in bar.track(wanted.items(), description=f"importing {path.name}"):
+            try:
+                levels = client.stock.GetStock(stock.GetStockRequest(sku=sku)).levels
+                stocked = {level.warehouse for level in levels if level.received > 0}
+                lines = [
+                    op.StockLine(sku=sku, warehouse=at, quantity=units)
+                    for at, (_, units) in places.items()
+                    if at not in stocked
+                ]
+                counts["stock unchanged"] += len(places) - len(lines)
+                if lines:
+                    cause = op.Cause(reason="opening stock", document=path.name[:64])
+                    client.stock.OtherReceipt(op.OtherReceiptRequest(cause=cause, lines=lines))
+                    counts["stock created"] += len(lines)
+            except lockstock.LockstockError as error:
+                if not error.reason:
+                    raise
+                counts["stock refused"] += len(places)
+                number = min(first for first, _ in places.values())
+                refused.append(
+                    {
+                        "file": path.name,
+                        "row": number,
+                        "id": sku,
+                        "reason": error.reason,
+                        "message": error.message,
+                    }
+                )
+    return refused
+
+
+def import_(
+    regions: File = None,
+    warehouses: File = None,
+    channels: File = None,
+    skus: File = None,
+    stock_file: Annotated[Path | None, typer.Option("--stock", exists=True, dir_okay=False)] = None,
+    server: Server = SERVER_DEFAULT,
+    json: Json = False,
+) -> None:
+    """Master data and opening stock from CSV files, one a kind. Running it again changes nothing."""
+    files = {"regions": regions, "warehouses": warehouses, "channels": channels, "skus": skus}
+    if not any([*files.values(), stock_file]):
+        fail("Name at least one file: --regions, --warehouses, --channels, --skus or --stock.", Exit.USAGE)
+    counts: Counter[str] = Counter()
+    refused: list[dict[str, Any]] = []
+    try:
+        with connected(server) as client:
+            for kind, path in files.items():
+                if path is not None:
+                    refused += _import_documents(client, kind, path, counts)
+            if stock_file is not None:
+                refused += _import_stock(client, stock_file, counts)
+    except tables.TableError as wrong:
+        fail(str(wrong), Exit.USAGE)
+    if json:
+        show_json({"counts": dict(counts), "refused": refused})
+    else:
+        show_table(
+            "imported", [{"what": what, "rows": f"{count:,}"} for what, count in sorted(counts.items())]
+        )
+        if refused:
+            show_table("refused", [dict(row) for row in refused[:LISTED_MAX]])
+            console.print(f"{len(refused):,} rows were refused in all.")
+    if refused:
+        raise typer.Exit(Exit.NOT_SO)
+
+
+def _opening(path: Path) -> dict[str, int]:
+    """Opening stock by SKU from a CSV file with the columns sku, quantity."""
+    opening: dict[str, int] = {}
+    for _, row in tables.read(path, lambda cells: tables.StockRow(cells["sku"], "", int(cells["quantity"]))):
+        opening[row.sku] = opening.get(row.sku, 0) + row.quantity
+    return opening
+
+
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="The shop's order lines, CSV or Parquet.", exists=True, dir_okay=False)
+    ],
+    layout: Annotated[
+        str, typer.Option(help=f"Which columns are which: {', '.join(LAYOUTS)}.")
+    ] = "uci-online-retail",
+    invoice: Annotated[
+        str | None, typer.Option(help="The column of the invoice, if not the layout's.")
+    ] = None,
+    sku: Annotated[str | None, typer.Option(help="The column of the SKU.")] = None,
+    quantity: Annotated[str | None, typer.Option(help="The column of the quantity.")] = None,
+    price: Annotated[str | None, typer.Option(help="The column of the price.")] = None,
+    customer: Annotated[str | None, typer.Option(help="The column of the customer.")] = None,
+    country: Annotated[str | None, typer.Option(help="The column of the country.")] = None,
+    opening: File = None,
+    opening_percent: Annotated[
+        int, typer.Option(help="Opening stock of each SKU, in percent of all the file sells of it.", min=0)
+    ] = OPENING_PERCENT,
+    own_server: Annotated[
+        bool,
+        typer.Option(
+            help="Start a server for this replay in a directory of its own, and verify it afterwards."
+        ),
+    ] = False,
+    server: Server = SERVER_DEFAULT,
+    fast_lane: FastLane = FAST_LANE_DEFAULT,
+    json: Json = False,
+) -> None:
+    """A shop's order lines through a running server, with a report that balances to the unit."""
+    if layout not in LAYOUTS:
+        fail(f"There is no layout {layout}; there are {', '.join(LAYOUTS)}.", Exit.USAGE)
+    columns = {
+        "invoice": invoice,
+        "sku": sku,
+        "quantity": quantity,
+        "price": price,
+        "customer": customer,
+        "country": country,
+    }
+    chosen = LAYOUTS[layout].with_columns({name: column for name, column in columns.items() if column})
+    report = Report()
+    try:
+        rows = list(read(file, chosen))
+        stocked = _opening(opening) if opening is not None else shop.opening_by_percent(rows, opening_percent)
+    except (UnreadableError, tables.TableError) as wrong:
+        fail(str(wrong), Exit.USAGE)
+    try:
+        if own_server:
+            _on_own_server(rows, stocked, report)
+        else:
+            _on_server(server, fast_lane, rows, stocked, report)
+    except ReplayError as impossible:
+        fail(str(impossible), Exit.NOT_SO)
+    balanced = report.check()
+    if opening is None and report.refused_share < SMALLEST_REFUSED_SHARE:
+        report.mismatches.append(
+            "fewer than 1 % of the sale lines were refused: choose a smaller --opening-percent"
+        )
+        balanced = False
+    if json:
+        show_json(report.as_json())
+    else:
+        _show(report)
+    if not balanced:
+        raise typer.Exit(Exit.NOT_SO)
+
+
+def _on_server(server: str, fast_lane: str, rows: list[Any], stocked: dict[str, int], report: Report) -> None:
+    with connected(server) as front, connected(fast_lane) as lane, Bar(console=errors, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=of)
+            bar.update(tasks[what], completed=done)
+
+        Drive(front, lane, report, progress).run(rows, stocked)
+
+
+def _on_own_server(rows: list[Any], stocked: dict[str, int], report: Report) -> None:
+    with TemporaryDirectory(prefix="lockstock-replay-") as directory:
+        process = ServerProcess(Path(directory))
+        try:
+            process.start()
+            _on_server(process.address, process.fast_lane, rows, stocked, report)
+        finally:
+            process.stop()
+        verified = verify_directory(process.data_dir, process.database_url)
+        report.mismatches += [f"lockstock verify: {fault}" for fault in verified.faults]
+        if verified.on_hand != report.on_hand:
+            report.mismatches.append(f"lockstock verify finds {verified.on_hand:,} on hand")
+
+
+def _show(report: Report) -> None:
+    show_table(
+        f"{report.rows:,} rows in {report.seconds:.1f} s",
+        [
+            {
+                "kind": kind.value,
+                "rows": f"{tally.rows:,}",
+                "units": f"{tally.units:,}",
+                "done rows": f"{tally.done_rows:,}",
+                "done units": f"{tally.done_units:,}",
+                "refused rows": f"{tally.refused_rows:,}",
+                "refused units": f"{tally.refused_units:,}",
+            }
+            for kind, tally in report.kinds.items()
+            if tally.rows
+        ],
+    )
+    figures: dict[str, str] = {
+        "orders": f"{report.orders:,}, {report.orders_refused:,} refused",
+        "sale lines refused": f"{report.refused_share:.1%}",
+        "RETURN_WITHOUT_SALE": (
+            f"{report.return_without_sale_rows:,} rows, {report.return_without_sale_units:,} units"
+        ),
+        "opening": f"{report.opening:,}",
+        "+ increased": f"{report.increased:,}",
+        "+ returned": f"{report.returned:,}",
+        "- sold": f"{report.sold:,}",
+        "- decreased": f"{report.decreased:,}",
+        "= expected on hand": f"{report.expected_on_hand:,}",
+        "on hand (server)": f"{report.on_hand:,}",
+    }
+    show_table("the balance", [{"figure": name, "units": value} for name, value in figures.items()])
+    for reason, count in report.reasons.most_common():
+        console.print(f"refused with {reason}: {count:,}")
+    for number, kind in report.nonsense:
+        console.print(f"row {number} makes no sense: {kind}")
+    for mismatch in report.mismatches:
+        errors.print(f"NOT BALANCED: {mismatch}", style="bold red", markup=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("import")(import_)
+    app.command("replay")(replay)

@@ -1,0 +1,92 @@
+"""What every command shares: the console, JSON, sentences for errors, exit codes."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Annotated, Any, NoReturn
+
+import grpc
+import lockstock
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from rich.console import Console
+from rich.table import Table
+
+from lockstock_server.errors import StartError
+from lockstock_server.settings import Settings, load
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Server = Annotated[str, typer.Option(help="The server's Python door, host:port.")]
+FastLane = Annotated[str, typer.Option(help="The server's fast lane, host:port.")]
+
+SERVER_DEFAULT = "127.0.0.1:50051"
+FAST_LANE_DEFAULT = "127.0.0.1:50052"
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """What the exit code of a command says. Documented in docs/cli.md."""
+
+    DONE = 0
+    NOT_SO = 1
+    """It ran, and what it checked is not so: a figure that does not balance, a refused row, damage."""
+    USAGE = 2
+    """The command was called wrongly, or a file cannot be read."""
+    REFUSED = 3
+    """The server refused the call."""
+    AWAY = 4
+    """No server answered."""
+
+
+def fail(sentence: str, code: Exit) -> NoReturn:
+    """Ends the command with a sentence."""
+    errors.print(sentence, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def settings_in_force(**given: Any) -> Settings:
+    """The settings; what is wrong with them ends the command with a sentence."""
+    try:
+        return load(**given)
+    except StartError as wrong:
+        fail(str(wrong), Exit.USAGE)
+
+
+def show_json(value: object) -> None:
+    """Prints a value as JSON, one document."""
+    json.dump(value, sys.stdout, indent=2, sort_keys=True, default=str)
+    sys.stdout.write("\n")
+
+
+def as_dict(message: Message) -> dict[str, Any]:
+    """A message as JSON's types, under the names of the proto."""
+    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+
+
+def show_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Prints rows as a table; their keys are the head."""
+    table = Table(title=title, title_justify="left")
+    for name in rows[0] if rows else ():
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[lockstock.Client]:
+    """A client; failures become sentences and exit codes."""
+    try:
+        with lockstock.connect(address) as client:
+            yield client
+    except lockstock.LockstockError as error:
+        if error.reason:
+            fail(f"{error.reason}: {error.message}", Exit.REFUSED)
+        if error.code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+            fail(f"No server answers at {address}. Is it running (`lockstock serve`)?", Exit.AWAY)
+        fail(f"{error.code.name}: {error.message}", Exit.REFUSED)

@@ -1,0 +1,73 @@
+"""The gRPC server of this door: handlers, health, reflection, limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from lockstock.v1 import admin_pb2, catalog_pb2, stock_pb2
+
+from lockstock_server.doors.authorize import Authorize, Authorizing
+from lockstock_server.errors import ExitCode, StartError
+
+if TYPE_CHECKING:
+    from lockstock_server.doors.raw import Handler
+
+SERVICES = tuple(
+    service.full_name
+    for file in (stock_pb2, catalog_pb2, admin_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
+)
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+HEADER_BYTES_MAX = 16 << 10
+IDLE_PING_MS = 30_000
+
+
+class Door:
+    """The running door. `address` is the bound one."""
+
+    def __init__(
+        self, address: str, handler: Handler, authorize: Authorize, *, message_bytes: int, streams: int
+    ) -> None:
+        self._server = grpc.aio.server(
+            interceptors=[Authorizing(authorize)],
+            options=(
+                ("grpc.max_receive_message_length", message_bytes),
+                ("grpc.max_send_message_length", message_bytes),
+                ("grpc.max_concurrent_streams", streams),
+                ("grpc.max_metadata_size", HEADER_BYTES_MAX),
+                ("grpc.keepalive_time_ms", IDLE_PING_MS),
+                # Two servers on one port would share its callers and own different stock.
+                ("grpc.so_reuseport", 0),
+            ),
+        )
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        # Last: it refuses what nobody before it knows.
+        self._server.add_generic_rpc_handlers((handler,))
+        host = address.rpartition(":")[0]
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise StartError(ExitCode.ADDRESS, f"{address} cannot be bound: {error}") from error
+        self.address = f"{host}:{port}"
+
+    async def start(self) -> None:
+        """Begin to serve; health says so."""
+        await self._server.start()
+        await self.set_health(serving=True)
+
+    async def set_health(self, *, serving: bool) -> None:
+        """Tell the health of every service."""
+        for service in ("", *SERVICES):
+            await self._health.set(service, SERVING if serving else NOT_SERVING)
+
+    async def stop(self, deadline: float) -> None:
+        """Take no new calls, answer those in flight for up to `deadline` seconds, then cancel the rest."""
+        await self._server.stop(deadline)

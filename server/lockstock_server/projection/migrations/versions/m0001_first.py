@@ -1,0 +1,205 @@
+"""The first tables."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def _name(name: str, *, key: bool = False) -> sa.Column[str]:
+    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    return sa.Column(name, kind, primary_key=key, nullable=not key)
+
+
+def _number(name: str, *, key: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), primary_key=key, nullable=not key, autoincrement=False)
+
+
+def _counters(*names: str) -> list[sa.Column[int]]:
+    return [
+        sa.Column(name, sa.BigInteger(), nullable=False, quote=True if name == "returning" else None)
+        for name in names
+    ]
+
+
+def upgrade() -> None:
+    """Creates everything."""
+    op.create_table(
+        "allocations",
+        _name("reservation", key=True),
+        _number("line", key=True),
+        _name("warehouse", key=True),
+        _number("position"),
+        *_counters("locked", "allocated", "picking", "shipped", "returning"),
+    )
+    op.create_index("allocations_by_warehouse", "allocations", ["warehouse"])
+    op.create_table(
+        "documents",
+        _name("kind", key=True),
+        _name("id", key=True),
+        _number("version"),
+        _name("body"),
+    )
+    op.create_table(
+        "exceptions",
+        _number("sequence", key=True),
+        _number("ordinal", key=True),
+        _name("kind"),
+        _name("sku"),
+        _name("warehouse"),
+        _number("quantity"),
+        _name("reservation"),
+    )
+    op.create_index("exceptions_by_sku", "exceptions", ["sku", "sequence"])
+    op.create_table(
+        "movements",
+        _number("sequence", key=True),
+        _number("ordinal", key=True),
+        _name("kind"),
+        _name("sku"),
+        _name("warehouse"),
+        _name("pool"),
+        _name("owner"),
+        _number("line"),
+        _number("quantity"),
+    )
+    op.create_index("movements_by_owner", "movements", ["owner", "sequence"])
+    op.create_index("movements_by_sku", "movements", ["sku", "sequence"])
+    op.create_table(
+        "operations",
+        _number("sequence", key=True),
+        _number("at"),
+        _name("operation"),
+        _name("request_id"),
+        _name("reason"),
+        _name("document"),
+        _name("outcome"),
+    )
+    op.create_index("operations_by_document", "operations", ["document"])
+    op.create_index("operations_by_request_id", "operations", ["request_id"])
+    op.create_table(
+        "pool_stock",
+        _name("sku", key=True),
+        _name("pool", key=True),
+        *_counters("quota", "locked", "sold"),
+    )
+    op.create_table(
+        "projection",
+        sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("journal_id", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("applied_at", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "receipt_lines",
+        _name("receipt", key=True),
+        _number("line", key=True),
+        _name("sku"),
+        *_counters("announced", "expected", "received", "defective", "missing"),
+    )
+    op.create_index("receipt_lines_by_sku", "receipt_lines", ["sku"])
+    op.create_table(
+        "receipts",
+        _name("receipt", key=True),
+        _number("no"),
+        _name("warehouse"),
+        _number("expected_at"),
+    )
+    op.create_table(
+        "reservation_lines",
+        _name("reservation", key=True),
+        _number("line", key=True),
+        _name("sku"),
+        _name("pool"),
+        *_counters(
+            "requested",
+            "refused",
+            "locked",
+            "deducted",
+            "unlocked",
+            "expired",
+            "cancelled",
+            "claimed",
+            "returned",
+        ),
+    )
+    op.create_index("reservation_lines_by_sku", "reservation_lines", ["sku"])
+    op.create_table(
+        "reservations",
+        _name("reservation", key=True),
+        _number("no"),
+        _number("created_at"),
+        _number("deadline"),
+        _number("extensions"),
+        _number("version"),
+        sa.Column("refund_due", sa.Boolean(), nullable=True),
+        _name("region"),
+        _name("warehouses"),
+        _number("max_parcels"),
+        _name("channel"),
+        _name("buyer"),
+        _name("attributes"),
+    )
+    op.create_index("reservations_by_buyer", "reservations", ["buyer"])
+    op.create_index("reservations_by_created_at", "reservations", ["created_at", "reservation"])
+    op.create_index("reservations_by_deadline", "reservations", ["deadline"])
+    op.create_table(
+        "skus",
+        _name("sku", key=True),
+        _name("category"),
+        *_counters("claimed"),
+    )
+    op.create_table(
+        "stock",
+        _name("sku", key=True),
+        _name("warehouse", key=True),
+        *_counters(
+            "available",
+            "locked",
+            "allocated",
+            "picking",
+            "defective",
+            "in_transit",
+            "returning",
+            "shipped",
+            "returned",
+            "received",
+            "lost",
+            "found",
+            "written_off",
+        ),
+    )
+    op.create_index("stock_by_warehouse", "stock", ["warehouse"])
+    op.create_table(
+        "transfer_lines",
+        _name("transfer", key=True),
+        _number("line", key=True),
+        _name("sku"),
+        *_counters(
+            "allocated", "picking", "shipped", "in_transit", "received", "restored", "damaged", "lost"
+        ),
+    )
+    op.create_index("transfer_lines_by_sku", "transfer_lines", ["sku"])
+    op.create_table(
+        "transfers",
+        _name("transfer", key=True),
+        _number("no"),
+        _name("from_warehouse"),
+        _name("to_warehouse"),
+        sa.Column("closed", sa.Boolean(), nullable=True),
+    )
+    op.create_table(
+        "warehouses",
+        _name("warehouse", key=True),
+        _name("state"),
+    )
+
+
+def downgrade() -> None:
+    """Refuses: the database is built again from the journal instead."""
+    raise NotImplementedError("drop the tables with `lockstock rebuild` and let them be built again")

@@ -1,0 +1,318 @@
+"""The Python door over an engine with memory: bytes through, refusals whole, streams in order, what only it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import grpc
+import pytest
+from fake_core import FakeCore
+from google.protobuf.empty_pb2 import Empty
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from lockstock.v1 import operations_pb2
+from lockstock_server.doors import stock
+from lockstock_server.doors.authorize import Authorize, everybody
+from lockstock_server.doors.calls import Calls
+from lockstock_server.doors.raw import Handler, read
+from lockstock_server.doors.server import SERVICES, Door
+from lockstock_server.doors.status import Statuses
+from lockstock_server.metrics import DoorMetrics, engine_metric
+from lockstock_server.refusals import Refused
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
+
+LOCK = "/lockstock.v1.StockService/Lock"
+EXECUTE = "/lockstock.v1.StockService/Execute"
+CODES = {"METHOD_UNKNOWN": ("UNIMPLEMENTED", "never", ["method"], "there is no method {method}")}
+CODES |= {"OVERLOADED": ("RESOURCE_EXHAUSTED", "soon", ["limit"], "too much is in flight: {limit}")}
+CODES |= {"MESSAGE_TOO_LARGE": ("RESOURCE_EXHAUSTED", "never", ["limit"], "longer than {limit} bytes")}
+CODES |= {"MALFORMED_MESSAGE": ("INVALID_ARGUMENT", "never", ["cause"], "cannot be read: {cause}")}
+
+
+def statuses() -> Statuses:
+    rows = [
+        {"number": n, "name": name, "code": code, "retry": retry, "metadata": metadata, "words": words}
+        for n, (name, (code, retry, metadata, words)) in enumerate(CODES.items())
+    ]
+    return Statuses(json.dumps(rows), retry_hint=0.25)
+
+
+async def malformed(request: bytes) -> tuple[bool, bytes]:
+    return True, read(operations_pb2.LockRequest, request).SerializeToString()
+
+
+async def broken(_request: bytes) -> tuple[bool, bytes]:
+    raise ZeroDivisionError
+
+
+class Served:
+    """A door on a free port, and a channel to it."""
+
+    def __init__(self, core: FakeCore, authorize: Authorize) -> None:
+        self.core = core
+        self.calls = Calls(core)
+        self.registry = CollectorRegistry()
+        handler = Handler(
+            {
+                **stock.unary(self.calls),
+                "/lockstock.v1.Test/Read": malformed,
+                "/lockstock.v1.Test/Broken": broken,
+            },
+            stock.streams(self.calls),
+            statuses(),
+            DoorMetrics(self.registry),
+        )
+        self.door = Door("127.0.0.1:0", handler, authorize, message_bytes=16 << 20, streams=100)
+        self.channel = grpc.aio.insecure_channel(
+            self.door.address, options=[("grpc.max_send_message_length", -1)]
+        )
+
+    def unary(self, method: str) -> Any:
+        return self.channel.unary_unary(method)
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    async for it in serve(everybody):
+        yield it
+
+
+async def serve(authorize: Authorize) -> AsyncIterator[Served]:
+    core = FakeCore()
+    it = Served(core, authorize)
+    await it.door.start()
+    yield it
+    await it.channel.close()
+    await it.door.stop(0)
+    it.calls.close()
+    core.close()
+
+
+def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    found = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+    assert isinstance(found, bytes)
+    status: status_pb2.Status = status_pb2.Status.FromString(found)
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    return status
+
+
+def info(status: status_pb2.Status) -> tuple[str, Mapping[str, str]]:
+    found = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(found) for detail in status.details)
+    return found.reason, dict(found.metadata)
+
+
+async def test_bytes_go_to_the_engine_and_its_bytes_come_back(served: Served) -> None:
+    answer = operations_pb2.Answer.FromString(await served.unary(LOCK)(b"now"))
+    assert (answer.sequence, answer.owner) == (1, "now")
+    assert served.core.asked == [(LOCK, b"now")]
+
+
+async def test_an_answer_leaves_when_the_engine_releases_it_and_not_before(served: Served) -> None:
+    served.core.syncing = False
+    calls = [asyncio.ensure_future(served.unary(LOCK)(f"c{n}".encode())) for n in range(50)]
+    await served.core.asked_times(50)
+    assert not any(call.done() for call in calls)
+    assert served.calls.in_flight() == 50
+    served.core.sync()
+    answers = [operations_pb2.Answer.FromString(await call) for call in calls]
+    assert [answer.owner for answer in answers] == [f"c{n}" for n in range(50)]
+
+
+async def test_a_caller_who_goes_away_does_not_disturb_the_others(served: Served) -> None:
+    served.core.syncing = False
+    gone = served.unary(LOCK)(b"gone")
+    stays = asyncio.ensure_future(served.unary(LOCK)(b"stays"))
+    await served.core.asked_times(2)
+    gone.cancel()
+    served.core.sync()
+    assert operations_pb2.Answer.FromString(await stays).owner == "stays"
+    assert served.calls.in_flight() == 0
+
+
+async def test_a_refusal_of_the_engine_comes_whole(served: Served) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary(LOCK)(b"refuse this")
+    assert error.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert details(error.value).message == "refuse this"
+
+
+@pytest.mark.parametrize(
+    ("method", "request_bytes", "code", "reason"),
+    [
+        ("/lockstock.v1.StockService/Steal", b"", grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN"),
+        (
+            "/lockstock.internal.v1.Documents/PutDocuments",
+            b"",
+            grpc.StatusCode.UNIMPLEMENTED,
+            "METHOD_UNKNOWN",
+        ),
+        ("/nobody/knows", b"", grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN"),
+        ("/lockstock.v1.Test/Read", b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
+        ("/lockstock.v1.Test/Read", b"\x12\x01\xff", grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE"),
+        (
+            "/lockstock.v1.Test/Read",
+            b"\x00" * ((8 << 20) + 1),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "MESSAGE_TOO_LARGE",
+        ),
+    ],
+)
+async def test_what_the_engine_never_sees_is_refused_in_the_same_terms(
+    served: Served, method: str, request_bytes: bytes, code: grpc.StatusCode, reason: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary(method)(request_bytes)
+    assert error.value.code() is code
+    assert info(details(error.value))[0] == reason
+    assert served.core.asked == []
+
+
+async def test_a_defect_of_ours_is_internal_and_tells_nothing(served: Served) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary("/lockstock.v1.Test/Broken")(b"")
+    assert error.value.code() is grpc.StatusCode.INTERNAL
+    assert "ZeroDivision" not in (error.value.details() or "")
+
+
+async def test_a_stream_answers_in_the_order_of_its_commands_while_more_come(served: Served) -> None:
+    served.core.syncing = False
+    stream: Any = served.channel.stream_stream(EXECUTE)()
+    for n in range(5):
+        await stream.write(f"c{n}".encode())
+    await served.core.asked_times(5)
+    await stream.write(b"now")
+    await served.core.asked_times(6)
+    served.core.sync()
+    await stream.done_writing()
+    results = [operations_pb2.Result.FromString(result) async for result in stream]
+    assert [result.answer.owner for result in results] == ["c0", "c1", "c2", "c3", "c4", "now"]
+
+
+async def test_a_refused_command_is_a_result_and_ends_no_stream(served: Served) -> None:
+    stream: Any = served.channel.stream_stream(EXECUTE)()
+    for command in (b"now", b"refuse it", b"later"):
+        await stream.write(command)
+    await stream.done_writing()
+    results = [operations_pb2.Result.FromString(result) async for result in stream]
+    assert [result.WhichOneof("result") for result in results] == ["answer", "status", "answer"]
+    assert results[1].status.message == "refuse it"
+
+
+async def test_a_stream_has_no_more_than_its_window_in_flight(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stock, "WINDOW", 4)
+    served.core.syncing = False
+    stream: Any = served.channel.stream_stream(EXECUTE)()
+    writing = asyncio.ensure_future(_write_all(stream, 40))
+    await served.core.asked_times(5)
+    await writing
+    # One is being answered, four wait, one is held by the reader: the others stay with the transport.
+    assert len(served.core.asked) <= 6
+    served.core.syncing = True
+    served.core.sync()
+    results = [operations_pb2.Result.FromString(result) async for result in stream]
+    assert [result.answer.owner for result in results] == [f"c{n}" for n in range(40)]
+
+
+async def _write_all(stream: Any, count: int) -> None:
+    for n in range(count):
+        await stream.write(f"c{n}".encode())
+    await stream.done_writing()
+
+
+async def test_health_is_told_for_every_service_and_turns_with_the_door(served: Served) -> None:
+    health: Any = health_pb2_grpc.HealthStub(served.channel)
+    for service in ("", *SERVICES):
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    await served.door.set_health(serving=False)
+    answer = await health.Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_reflection_lists_the_services(served: Served) -> None:
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast("Any", served.channel))
+    stream = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    answer = await stream.read()
+    listed = {service.name for service in answer.list_services_response.service}
+    assert set(SERVICES) < listed
+
+
+async def test_one_hook_stands_before_every_method() -> None:
+    asked: list[tuple[object, str]] = []
+
+    def nobody_steals(caller: Mapping[str, str | bytes], method: str) -> bool:
+        asked.append((caller.get("who"), method))
+        return caller.get("who") != "thief"
+
+    async for served in serve(nobody_steals):
+        await served.unary(LOCK)(b"now", metadata=(("who", "clerk"),))
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await served.unary(LOCK)(b"now", metadata=(("who", "thief"),))
+        assert error.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert asked == [("clerk", LOCK), ("thief", LOCK)]
+        assert len(served.core.asked) == 1
+
+
+async def test_calls_are_counted_by_method_and_outcome_and_unknown_methods_under_one_name(
+    served: Served,
+) -> None:
+    await served.unary(LOCK)(b"now")
+    for method, request in ((LOCK, b"refuse"), ("/a/b", b""), ("/c/d", b"")):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.unary(method)(request)
+    text = generate_latest(served.registry).decode()
+    assert 'lockstock_door_calls_total{method="Lock",outcome="ok"} 1.0' in text
+    assert 'lockstock_door_calls_total{method="Lock",outcome="refused"} 1.0' in text
+    assert 'lockstock_door_calls_total{method="unknown",outcome="refused"} 2.0' in text
+    assert "lockstock_door_calls_in_flight 0.0" in text
+
+
+def test_a_status_names_reason_metadata_and_words_and_a_hint_where_a_retry_helps() -> None:
+    status = statuses().of(Refused("OVERLOADED", limit="records"))
+    assert (status.code, status.message) == (8, "too much is in flight: records")
+    assert info(status) == ("OVERLOADED", {"limit": "records"})
+    retry = error_details_pb2.RetryInfo()
+    assert any(detail.Unpack(retry) for detail in status.details)
+    assert retry.retry_delay.ToMilliseconds() == 250
+    assert not any(detail.Is(Empty.DESCRIPTOR) for detail in status.details)
+
+
+@pytest.mark.parametrize("refused", [Refused("NO_SUCH_REASON"), Refused("OVERLOADED", limitt="x")])
+def test_a_reason_or_metadata_off_the_list_is_a_defect(refused: Refused) -> None:
+    with pytest.raises(KeyError):
+        statuses().of(refused)
+
+
+def test_the_engines_metrics_are_prometheus_metrics() -> None:
+    registry = CollectorRegistry()
+
+    class Once(Collector):
+        def collect(self) -> list[Any]:
+            return [
+                engine_metric("lockstock_swept_total", "counter", "Swept.", [[{}, 3]]),
+                engine_metric(
+                    "lockstock_sync_seconds",
+                    "histogram",
+                    "Syncs.",
+                    [
+                        [{"__series": "bucket", "le": "0.1"}, 1],
+                        [{"__series": "bucket", "le": "+Inf"}, 2],
+                        [{"__series": "sum"}, 0.3],
+                        [{"__series": "count"}, 2],
+                    ],
+                ),
+            ]
+
+    registry.register(Once())
+    text = generate_latest(registry).decode()
+    assert "lockstock_swept_total 3.0" in text
+    assert 'lockstock_sync_seconds_bucket{le="0.1"} 1.0' in text
+    assert "lockstock_sync_seconds_count 2.0" in text
