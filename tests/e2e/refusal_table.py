@@ -23,6 +23,7 @@ BOTH = ("python", "fast")
 PYTHON = ("python",)
 TOO_LONG = "x" * 65
 BILLION = 10**9
+NO_DISPOSITION: Any = 77
 
 
 def uuid7(ahead_ms: int = 0) -> str:
@@ -124,9 +125,9 @@ FORM = [
         op.ReturnRequest(
             reservation_id="shipped",
             warehouse="SH",
-            lines=[op.ReturnLine(line=1, quantity=1, disposition=77)],
+            lines=[op.ReturnLine(line=1, quantity=1, disposition=NO_DISPOSITION)],
         ),
-    ),  # type: ignore[arg-type]
+    ),
     Case(
         "no set target",
         "ENUM_UNKNOWN",

@@ -226,7 +226,8 @@ def test_a_second_signal_does_not_wait_for_open_streams(start: Start) -> None:
             yield b""
             done.wait(60)
 
-        stream: Any = channel.stream_stream(f"{STOCK}Execute")(commands())
+        execute: Any = channel.stream_stream(f"{STOCK}Execute")
+        stream = execute(commands())
         next(stream)
         server.terminate()
         server.wait_for_event("stopping")
@@ -244,7 +245,8 @@ def test_a_stop_ends_at_its_deadline_although_a_stream_stays_open(start: Start) 
             yield b""
             done.wait(60)
 
-        stream: Any = channel.stream_stream(f"{STOCK}Execute")(commands())
+        execute: Any = channel.stream_stream(f"{STOCK}Execute")
+        stream = execute(commands())
         next(stream)
         assert server.stop() == 0
         done.set()

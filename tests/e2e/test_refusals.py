@@ -97,8 +97,9 @@ def refusal(channel: grpc.Channel, case: Case, remembered: dict[str, str]) -> lo
         batch = stock.ExecuteBatchRequest.FromString(payload)
         results = stock_pb2_grpc.StockServiceStub(channel).ExecuteBatch(batch).results
         return lockstock.LockstockError.from_status(results[-1].status)
+    raw: Any = channel.unary_unary(case.method)
     with pytest.raises(grpc.RpcError) as raised:
-        channel.unary_unary(case.method)(payload, timeout=30)
+        raw(payload, timeout=30)
     return lockstock.LockstockError.from_rpc(raised.value)
 
 

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 LIVE = [table for table in schema.PROJECTED.values() if not table.info.get(schema.HISTORY)]
-NASTY = ["tab\there", "line\nfeed", "back\\slash", "\\N", "quote\"'", "\u00a3 \U0001f4e6 \u2028", "\r", "", "{}"]
+NASTY = [
+    "tab\there",
+    "line\nfeed",
+    "back\\slash",
+    "\\N",
+    "quote\"'",
+    "\u00a3 \U0001f4e6 \u2028",
+    "\r",
+    "",
+    "{}",
+]
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from projection_journal import Journal
-from sqlalchemy import Engine, insert, select, text, update
-
 from lockstock_server.projection import database, rebuild, schema
 from lockstock_server.projection.database import Position, open_database, read_position
 from lockstock_server.projection.difference import compare_database
 from lockstock_server.projection.errors import DatabaseAwayError, ProjectionError, StalePositionError
 from lockstock_server.projection.migrate import VERSION_TABLE, migrate
 from lockstock_server.projection.writer import Writer
+from projection_journal import Journal
+from sqlalchemy import Engine, insert, select, text, update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

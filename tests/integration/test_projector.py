@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from projection_journal import Batch, Journal
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
-
 from lockstock_server.projection import rebuild
 from lockstock_server.projection.database import open_database
 from lockstock_server.projection.difference import Comparison, compare_database
 from lockstock_server.projection.errors import ProjectionError
 from lockstock_server.projection.projector import Projector, ProjectorState, ProjectorStatus
+from projection_journal import Batch, Journal
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,7 +162,9 @@ def test_dropped_while_it_runs_it_is_built_again_the_same_to_the_row(url: str) -
     assert_exact(url, journal)
 
 
-def test_dropped_while_it_is_stopped_it_is_built_again_the_same_to_the_row(new_url: Callable[[], str]) -> None:
+def test_dropped_while_it_is_stopped_it_is_built_again_the_same_to_the_row(
+    new_url: Callable[[], str],
+) -> None:
     journal = Journal(random.Random(7))
     journal.append(200)
     urls = [new_url(), new_url()]

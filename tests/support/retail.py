@@ -64,7 +64,7 @@ def lines(path: Path) -> list[Line]:
         if path.suffix == ".parquet"
         else f"read_csv('{path}', header=true, all_varchar=true)"
     )
-    rows = duckdb.sql(f"""
+    found = duckdb.sql(f"""
         with raw as (
           select *, coalesce(cast(try_cast("Customer ID" as bigint) as varchar), '') as customer
           from {source}
@@ -73,8 +73,9 @@ def lines(path: Path) -> list[Line]:
           cast(coalesce(abs(try_cast(Quantity as double)), 0) as bigint), customer,
           coalesce(nullif(trim(Country), ''), 'Unspecified')
         from raw
-    """).fetchall()  # noqa: S608 - our own file
-    return [Line(*row) for row in rows]
+    """)  # noqa: S608 - our own file
+    assert found is not None
+    return [Line(*row) for row in found.fetchall()]
 
 
 def by_kind(path: Path) -> dict[str, tuple[int, int]]:

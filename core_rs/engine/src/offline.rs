@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lockstock_journal::disk::{Disk, RealDisk};
-use lockstock_journal::{Recovered, inspect, snapshot};
+use lockstock_journal::{Recovered, inspect, journal_id, segments, snapshot};
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::Change;
 use lockstock_stock::ids::Sequence;
@@ -100,11 +100,8 @@ impl Offline {
     /// as it is applied, every journalled hash is compared, and at the end every invariant of the whole state.
     pub fn open(data_dir: &Path, until: Option<Sequence>) -> Result<Self, OfflineError> {
         let layout = Layout::of(data_dir);
-        let found = find(&layout)?;
-        let until = match until {
-            Some(until) if until > found.last => return Err(OfflineError::Short { last: found.last, until }),
-            until => until.unwrap_or(found.last),
-        };
+        let found = until.map_or_else(|| find(&layout), |until| find_until(&layout, until))?;
+        let until = found.last;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let mut snapshots = snapshots(&layout, &found)?;
         let mut state = State::default();
@@ -118,6 +115,11 @@ impl Offline {
             checkpoints +=
                 u64::from(event.changes.iter().any(|change| matches!(change, Change::Checkpoint { .. })));
             true
+        })
+        .map_err(|error| match find(&layout) {
+            // Not damage: what was asked for was never there.
+            Ok(found) if found.last < until => OfflineError::Short { last: found.last, until },
+            _ => error.into(),
         })?;
         state.check()?;
         let summary = Summary {
@@ -186,6 +188,16 @@ fn find(layout: &Layout) -> Result<Recovered, OfflineError> {
         return Err(missing());
     }
     inspect(&layout.journal, 0)?.ok_or_else(missing)
+}
+
+/// The same, of the part that ends with `until` alone. Beside a running engine the end of the journal changes
+/// while it is looked at, what is durable does not: the end is not looked at.
+fn find_until(layout: &Layout, until: Sequence) -> Result<Recovered, OfflineError> {
+    let missing = || OfflineError::Missing(layout.data.display().to_string());
+    let journal_id = journal_id(&layout.journal)?.ok_or_else(missing)?;
+    let segments = segments(&layout.journal)?;
+    let first = segments.first().ok_or_else(missing)?.first;
+    Ok(Recovered { journal_id, first, last: until, torn_bytes: 0, segments: segments.len() })
 }
 
 /// Every snapshot file, oldest first; not yet compared with the replay.

@@ -2,10 +2,12 @@
 
 use crate::answer::Answer;
 use crate::command::Request;
+use crate::counters::Counter;
 use crate::decide::{checkpoint, decide, subject, sweep};
-use crate::event::{Change, Event, ExceptionKind, Outcome};
+use crate::event::{Change, Event, Operation, Outcome};
 use crate::ids::{Micros, OwnerNo, Sequence, stamp_ms};
 use crate::limits::{KEY_AHEAD_MS_MAX, Limits, SWEEP_PER_COMMAND, SWEEP_PER_HOLD};
+use crate::movement::Kind;
 use crate::refusal::Refusal;
 use crate::state::{State, Violation};
 
@@ -223,19 +225,26 @@ fn in_ms(now: Micros) -> u64 {
     u64::try_from(now / MICROS_PER_MS).unwrap_or(0)
 }
 
-/// Whether units that locks still hold after their deadline could change the decision.
+/// Whether units that locks still hold after their deadline could change the decision: it is a shortage of
+/// `available`, or it depends on the very number (a set, a repair, an exception).
 fn falls_short(decided: &Result<Event, Refusal>) -> bool {
     match decided {
         Ok(event) => {
             matches!(event.outcome, Outcome::Partial | Outcome::ExpiredSoldOut)
-                || event.changes.iter().any(
-                    |change| matches!(change, Change::Exception(it) if it.kind == ExceptionKind::Claimed),
-                )
+                || event.operation == Operation::Set
+                || event.changes.iter().any(|change| match change {
+                    Change::Exception(_) => true,
+                    Change::Movement(movement) => movement.kind == Kind::ShortPickRepair,
+                    _ => false,
+                })
         }
         Err(
-            Refusal::InsufficientStock { .. } | Refusal::ParcelLimit { .. } | Refusal::SurplusShort { .. },
+            Refusal::InsufficientStock { .. }
+            | Refusal::ParcelLimit { .. }
+            | Refusal::SurplusShort { .. }
+            | Refusal::StaleValue { .. },
         ) => true,
-        Err(Refusal::QuantityNotHeld { state, .. }) => *state == "available",
+        Err(Refusal::QuantityNotHeld { state, .. }) => *state == Counter::Available.name(),
         Err(_) => false,
     }
 }

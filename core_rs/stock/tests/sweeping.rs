@@ -15,20 +15,25 @@ use shop::{
 /// More than any command sweeps on its own account.
 const MANY: usize = 700;
 
-/// Units of `pen` in `w1`, each in a lock of its own that is due; nothing of it is swept.
-fn shop_with_due_locks(count: usize) -> Shop {
-    let mut shop = Shop::open(&["pen", "cup"], &["w1", "w2"]);
-    shop.stock("pen", "w1", i64::try_from(count).unwrap());
+/// Units of a SKU in `w1`, each in a lock of its own that ends in a second.
+fn lock_one_by_one(shop: &mut Shop, sku: &'static str, count: usize) {
+    shop.stock(sku, "w1", i64::try_from(count).unwrap());
     for n in 0..count {
         let id: &'static str = String::leak(format!("due-{n}"));
-        let request = shop.request(lock_for(id, &[("pen", 1)], SECOND));
+        let request = shop.request(lock_for(id, &[(sku, 1)], SECOND));
         let mut events = Vec::new();
-        // Not Shop::send: it checks the whole state after each.
+        // Not Shop::send, which checks the whole state each time.
         let reply = shop.machine.step(request, shop.now, &mut events);
         assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
     }
+    assert_eq!(shop.count(sku, "w1", Counter::Locked), i64::try_from(count).unwrap());
+}
+
+/// All of `pen` in `w1` stands in locks that are due; nothing of it is swept.
+fn shop_with_due_locks(count: usize) -> Shop {
+    let mut shop = Shop::open(&["pen", "cup"], &["w1", "w2"]);
+    lock_one_by_one(&mut shop, "pen", count);
     shop.now += MINUTE;
-    assert_eq!(shop.count("pen", "w1", Counter::Locked), i64::try_from(count).unwrap());
     shop
 }
 
@@ -115,55 +120,34 @@ fn a_short_pick_is_replaced_by_units_of_due_locks() {
 
 #[test]
 fn a_short_pick_repairs_no_loss_that_due_locks_have_made_good() {
-    let mut shop = Shop::open(&["pen"], &["w1"]);
+    let mut shop = Shop::open(&["pen", "cup"], &["w1", "w2"]);
     shop.stock("pen", "w1", 10);
+    shop.stock("pen", "w2", 5);
     shop.done(lock_and_deduct("picked", &[("pen", 4)]));
     shop.done(Command::PushFulfilment(all("picked")));
-    for n in 0..100 {
-        let id: &'static str = String::leak(format!("filler-{n}"));
-        shop.stock("pen", "w1", 1);
-        shop.done(lock_for(id, &[("pen", 1)], SECOND));
-    }
     shop.done(lock_for("lapses", &[("pen", 6)], 2 * SECOND));
     shop.done(adjust(Adjustment::RecordLoss, "pen", "w1", 2));
     assert_eq!(shop.available("pen", "w1"), -2);
+    lock_one_by_one(&mut shop, "cup", MANY);
     shop.now += MINUTE;
-    // Everything locked is free again, so `available` is 104 and nothing is to be repaired.
+    // The lock has lapsed, last of all: `available` is 4 and nothing is to be repaired.
     shop.done(Command::ShortPick(at("picked", "w1", &[(1, 1)])));
     assert_eq!(shop.count("pen", "w1", Counter::Lost), 3);
 }
 
 #[test]
-fn a_pause_that_takes_no_promised_units_raises_nothing() {
-    let mut shop = shop_with_due_locks(MANY);
-    shop.stock("pen", "w2", 2);
-    // A claim on 5 units, covered by what the due locks give back in w1.
-    let mut from_w2 = order("picked", &[("pen", 2)]);
-    from_w2.demand.from = lockstock_stock::command::From::Warehouses(vec!["w2"]);
-    shop.done(Command::LockAndDeduct { order: from_w2 });
+fn a_pause_raises_nothing_where_due_locks_cover_the_claims() {
+    let mut shop = Shop::open(&["pen"], &["w1", "w2"]);
+    lock_one_by_one(&mut shop, "pen", MANY);
+    shop.stock("pen", "w2", 100);
+    shop.done(lock_and_deduct("picked", &[("pen", 100)]));
     shop.done(Command::PushFulfilment(all("picked")));
-    shop.done(Command::ShortPick(at("picked", "w2", &[(1, 2)])));
-    assert_eq!(shop.claimed("pen"), 2);
-    shop.stock("pen", "w2", 1);
-    let mut again = shop_like(&shop);
-    again.now += MINUTE;
-    let answer = again.put_warehouse("w2", WarehouseState::Paused);
+    shop.done(Command::ShortPick(at("picked", "w2", &[(1, 100)])));
+    shop.stock("pen", "w2", 150);
+    assert_eq!((shop.claimed("pen"), shop.free("pen")), (100, 50));
+    shop.now += MINUTE;
+    let answer = shop.put_warehouse("w2", WarehouseState::Paused);
     assert_eq!(answer.exceptions, []);
-}
-
-/// The same shop with its locks made again, so that they are due once more.
-fn shop_like(shop: &Shop) -> Shop {
-    let mut again = Shop::open(&["pen", "cup"], &["w1", "w2"]);
-    again.now = shop.now;
-    again.stock("pen", "w1", 700);
-    again.stock("pen", "w2", 1);
-    for n in 0..MANY {
-        let id: &'static str = String::leak(format!("again-{n}"));
-        let request = again.request(lock_for(id, &[("pen", 1)], SECOND));
-        let mut events = Vec::new();
-        assert!(matches!(again.machine.step(request, again.now, &mut events), Reply::Done(_)));
-    }
-    again
 }
 
 #[test]

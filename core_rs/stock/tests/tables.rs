@@ -106,8 +106,11 @@ fn the_tables_meet_every_operation_and_every_refusal_of_the_state_machine() {
     for (table, text) in TABLES {
         met.add(run(table, text));
     }
-    let operations: Vec<&str> =
-        Operation::ALL.iter().filter(|it| **it != Operation::Checkpoint && !met.operations.contains(it)).map(|it| it.name()).collect();
+    let operations: Vec<&str> = Operation::ALL
+        .iter()
+        .filter(|it| **it != Operation::Checkpoint && !met.operations.contains(it))
+        .map(|it| it.name())
+        .collect();
     assert!(operations.is_empty(), "no table meets {operations:?}");
     let missing: BTreeSet<&str> = Reason::ALL
         .iter()

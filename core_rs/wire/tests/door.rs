@@ -1,5 +1,12 @@
 //! The door over a real engine: bytes in, bytes out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may be blunt too"
+)]
+
 mod common;
 
 use std::collections::HashSet;

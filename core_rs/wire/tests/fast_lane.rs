@@ -1,5 +1,12 @@
 //! The fast lane on a real port, with the generated client.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may be blunt too"
+)]
+
 mod common;
 
 #[allow(missing_docs, clippy::pedantic, reason = "generated")]

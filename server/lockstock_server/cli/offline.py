@@ -97,11 +97,7 @@ def rebuild_(
     database_url: Annotated[str | None, typer.Option(help="The database; else the setting.")] = None,
 ) -> None:
     """Drops Lockstock's tables of the database and lets the next start build them again from the journal."""
-    settings = Settings()
-    url = (
-        database_url or settings.model_copy(update={"data_dir": data_dir or settings.data_dir}).projection_url
-    )
-    rebuild.drop(url)
+    rebuild.drop(_settings(data_dir, database_url).database)
     console.print("Dropped. The database is built again from the journal when the server starts.")
 
 

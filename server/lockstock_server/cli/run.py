@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lockstock_server import compose
+from lockstock_server import compose, logs
 from lockstock_server.cli.output import (
     Exit,
     Json,
@@ -18,14 +18,32 @@ from lockstock_server.cli.output import (
     show_json,
     show_table,
 )
+from lockstock_server.errors import StartError
 from lockstock_server.flash_sale import display
 from lockstock_server.flash_sale.sale import Plan, SaleError, hold
 from lockstock_server.flash_sale.server_process import ServerProcessError
 
 
+def first_call(running: compose.Running) -> None:
+    """Tells where the doors are, and a call to try."""
+    errors.print(f"every service  {running.address}", markup=False)
+    errors.print(f"fast lane      {running.fast_lane_address or 'not served'}", markup=False)
+    errors.print(f"metrics        {running.metrics_address or 'not served'}", markup=False)
+    errors.print("A first call:", markup=False)
+    call = f"grpcurl -plaintext {running.address} lockstock.v1.AdminService/GetServerInfo"
+    errors.print(f"  {call}", markup=False, soft_wrap=True)
+
+
 def serve() -> None:
     """Serve, until SIGTERM or SIGINT. Settings come from the environment; see `lockstock config show`."""
-    sys.exit(asyncio.run(compose.serve(settings_in_force())))
+    settings = settings_in_force()
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        code = int(asyncio.run(compose.serve(settings, on_ready=first_call)))
+    except StartError as impossible:
+        errors.print(str(impossible), style="red", markup=False)
+        code = impossible.code
+    sys.exit(code)
 
 
 def flash_sale(

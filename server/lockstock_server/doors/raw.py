@@ -105,11 +105,10 @@ class Handler(grpc.GenericRpcHandler):
         async def serve(request: bytes, context: Context) -> bytes:
             with self._counted(counted) as call:
                 granted, payload = await self._answer(name, method, request)
-                if not granted:
-                    call.outcome = "refused"
-                    await abort(context, payload)
-                call.outcome = "ok"
-                return payload
+                call.outcome = "ok" if granted else "refused"
+            if not granted:
+                await abort(context, payload)
+            return payload
 
         return serve
 

@@ -87,7 +87,12 @@ def judge(
     standing = sum(1 for verbs in answered.values() if Verb.PAID in verbs and Verb.CANCELLED not in verbs)
     sold = sum(there.deducted - there.cancelled for there in found.values())
     verdict = Verdict(
-        units=units, sold=standing, oversold=max(0, standing - units), lost=0, answers=answers, counts=dict(counts)
+        units=units,
+        sold=standing,
+        oversold=max(0, standing - units),
+        lost=0,
+        answers=answers,
+        counts=dict(counts),
     )
     for buyer, verbs in sorted(answered.items()):
         fault = lost_answer(verbs, found.get(buyer, EMPTY))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -61,7 +62,8 @@ class ServerProcess:
     def _wait_serving(self, address: str) -> None:
         deadline = time.monotonic() + READY_SECONDS_MAX
         with grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 100)]) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
+            # The stubs of the types do not know its methods.
+            stub: Any = health_pb2_grpc.HealthStub(channel)
             while time.monotonic() < deadline:
                 if self._process is None or self._process.poll() is not None:
                     break

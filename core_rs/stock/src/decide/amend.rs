@@ -89,7 +89,7 @@ fn increase(
         return Ok(());
     }
     not_ended(reservation)?;
-    let shipping = shipping(reservation);
+    let shipping = shipping(draft, reservation);
     let routing =
         Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
     let granted = choose(draft, &asks, &routing)?;
@@ -111,13 +111,17 @@ fn increase(
     Ok(())
 }
 
-/// The warehouses that still have something to ship for this reservation, in the order of first use.
-fn shipping(reservation: &Reservation) -> Vec<WarehouseIx> {
+/// The warehouses that have something to ship for this reservation once its decreases are made, in the
+/// order of first use.
+fn shipping(draft: &Draft<'_>, reservation: &Reservation) -> Vec<WarehouseIx> {
     let mut shipping = Vec::new();
-    for at in reservation.lines.iter().flat_map(|line| &line.allocations) {
-        let waiting = at.get(A::Locked) + at.get(A::Allocated) + at.get(A::Picking);
-        if waiting > 0 && !shipping.contains(&at.warehouse) {
-            shipping.push(at.warehouse);
+    for (number, line) in (1..).zip(&reservation.lines) {
+        for at in &line.allocations {
+            let held = |counter| draft.held(reservation.no, number, at.warehouse, counter);
+            let waiting = held(A::Locked) + held(A::Allocated) + held(A::Picking);
+            if waiting > 0 && !shipping.contains(&at.warehouse) {
+                shipping.push(at.warehouse);
+            }
         }
     }
     shipping

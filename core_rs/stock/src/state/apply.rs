@@ -100,7 +100,7 @@ impl State {
         self.know_sku(at, exception.sku)?;
         self.know_warehouse(at, exception.warehouse)?;
         match exception.reservation {
-            Some(no) if self.reservations.get(&no).is_none() => Err(at.unknown("reservation", no.0)),
+            Some(no) if self.reservations.get(no).is_none() => Err(at.unknown("reservation", no.0)),
             _ => Ok(()),
         }
     }
@@ -133,7 +133,7 @@ impl State {
     }
 
     fn index_deadline(&mut self, no: OwnerNo, was: Option<Micros>) {
-        let due = self.reservations.get(&no).and_then(Reservation::due);
+        let due = self.reservations.get(no).and_then(Reservation::due);
         if was == due {
             return;
         }
@@ -147,7 +147,7 @@ impl State {
 
     /// Whether a receipt stands among the arrivals of its line's SKU: by what it still expects.
     fn index_arrival(&mut self, no: OwnerNo, line: LineNo) {
-        let Some(line) = self.receipts.get_mut(&no).and_then(|receipt| nth(&mut receipt.lines, line)) else {
+        let Some(line) = self.receipts.get_mut(no).and_then(|receipt| nth(&mut receipt.lines, line)) else {
             return;
         };
         let inbound = &mut self.skus[line.sku.at()].inbound;
@@ -192,21 +192,21 @@ impl State {
             Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.retain(|(at, _)| *at != warehouse),
             Undo::PoolCell(sku, pool) => self.skus[sku.at()].pools.retain(|(at, _)| *at != pool),
             Undo::Allocation(no, line) => {
-                let lines = self.reservations.get_mut(&no).map(|reservation| &mut reservation.lines);
+                let lines = self.reservations.get_mut(no).map(|reservation| &mut reservation.lines);
                 if let Some(line) = lines.and_then(|lines| nth(lines, line)) {
                     line.allocations.pop();
                 }
             }
             Undo::Reservation(no) => {
                 if let Some(reservation) = self.reservations.pop(no) {
-                    self.reservation_names.remove(&*reservation.id);
+                    self.reservation_names.remove(&reservation.id);
                 }
             }
             Undo::ReservationLine(no) => {
-                self.reservations.get_mut(&no).map(|reservation| reservation.lines.pop());
+                self.reservations.get_mut(no).map(|reservation| reservation.lines.pop());
             }
             Undo::Touched(before) => {
-                if let Some(reservation) = self.reservations.get_mut(&before.no) {
+                if let Some(reservation) = self.reservations.get_mut(before.no) {
                     reservation.version = before.version;
                     reservation.deadline = before.deadline;
                     reservation.extensions = before.extensions;
@@ -215,24 +215,24 @@ impl State {
             }
             Undo::Receipt(no) => {
                 if let Some(receipt) = self.receipts.pop(no) {
-                    self.receipt_names.remove(&*receipt.id);
+                    self.receipt_names.remove(&receipt.id);
                 }
             }
             Undo::ReceiptLine(no) => {
-                self.receipts.get_mut(&no).map(|receipt| receipt.lines.pop());
+                self.receipts.get_mut(no).map(|receipt| receipt.lines.pop());
             }
             Undo::ReceiptExpectedAt(no, expected_at) => {
-                if let Some(receipt) = self.receipts.get_mut(&no) {
+                if let Some(receipt) = self.receipts.get_mut(no) {
                     receipt.expected_at = expected_at;
                 }
             }
             Undo::Transfer(no) => {
                 if let Some(transfer) = self.transfers.pop(no) {
-                    self.transfer_names.remove(&*transfer.id);
+                    self.transfer_names.remove(&transfer.id);
                 }
             }
             Undo::TransferClosed(no) => {
-                if let Some(transfer) = self.transfers.get_mut(&no) {
+                if let Some(transfer) = self.transfers.get_mut(no) {
                     transfer.closed = false;
                 }
             }

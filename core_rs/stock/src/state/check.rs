@@ -193,16 +193,16 @@ impl State {
         let mut owners = self
             .reservations
             .values()
-            .map(|owner| (owner.no, &owner.id, self.reservation_names.get(&*owner.id)))
+            .map(|owner| (owner.no, &owner.id, self.reservation_names.get(&owner.id)))
             .chain(
-                self.receipts.values().map(|owner| (owner.no, &owner.id, self.receipt_names.get(&*owner.id))),
+                self.receipts.values().map(|owner| (owner.no, &owner.id, self.receipt_names.get(&owner.id))),
             )
             .chain(
                 self.transfers
                     .values()
-                    .map(|owner| (owner.no, &owner.id, self.transfer_names.get(&*owner.id))),
+                    .map(|owner| (owner.no, &owner.id, self.transfer_names.get(&owner.id))),
             );
-        if let Some((_, id, _)) = owners.find(|(no, _, named)| *named != Some(no)) {
+        if let Some((_, id, _)) = owners.find(|(no, _, named)| *named != Some(*no)) {
             return self.index_fails("names of owners", Some(id));
         }
         let counts = [

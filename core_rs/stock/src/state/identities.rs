@@ -51,7 +51,7 @@ impl State {
         for undo in &work.undo {
             if let Undo::Reservation(no) | Undo::Touched(Touched { no, .. }) = undo {
                 self.reservations
-                    .get(no)
+                    .get(*no)
                     .map_or(Ok(()), |reservation| deadline_holds(sequence, reservation))?;
             }
         }
@@ -201,7 +201,7 @@ impl State {
 
     fn line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {
         self.reservations
-            .get(&no)
+            .get(no)
             .map_or(Ok(()), |reservation| self.reservation_line_holds(sequence, reservation, number))
     }
 
@@ -224,7 +224,7 @@ impl State {
     }
 
     fn transfer_line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {
-        let Some(transfer) = self.transfers.get(&no) else { return Ok(()) };
+        let Some(transfer) = self.transfers.get(no) else { return Ok(()) };
         let Some(line) = line_at(&transfer.lines, number) else { return Ok(()) };
         self.transfer_holds(sequence, transfer, number, line)
     }
@@ -255,14 +255,14 @@ impl State {
     }
 
     fn closed_transfer_holds(&self, sequence: Sequence, no: OwnerNo) -> Result<(), Violation> {
-        let Some(transfer) = self.transfers.get(&no) else { return Ok(()) };
+        let Some(transfer) = self.transfers.get(no) else { return Ok(()) };
         (1..)
             .zip(&transfer.lines)
             .try_for_each(|(number, line)| self.transfer_holds(sequence, transfer, number, line))
     }
 
     fn receipt_line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {
-        let Some(receipt) = self.receipts.get(&no) else { return Ok(()) };
+        let Some(receipt) = self.receipts.get(no) else { return Ok(()) };
         let Some(line) = line_at(&receipt.lines, number) else { return Ok(()) };
         self.receipt_holds(sequence, receipt, number, line)
     }
@@ -289,11 +289,11 @@ impl State {
 
     /// Each SKU stands on one line of a receipt or transfer.
     pub(super) fn goods_once(&self, sequence: Sequence, no: OwnerNo) -> Result<(), Violation> {
-        let receipt = self.receipts.get(&no).map(|receipt| {
+        let receipt = self.receipts.get(no).map(|receipt| {
             let skus: Vec<SkuIx> = receipt.lines.iter().map(|line| line.sku).collect();
             (&receipt.id, skus)
         });
-        let transfer = self.transfers.get(&no).map(|transfer| {
+        let transfer = self.transfers.get(no).map(|transfer| {
             let skus: Vec<SkuIx> = transfer.lines.iter().map(|line| line.sku).collect();
             (&transfer.id, skus)
         });

@@ -143,7 +143,7 @@ impl State {
         work: &mut Work,
     ) -> Result<(), Violation> {
         let row = movement.kind.row();
-        let Some(reservation) = self.reservations.get_mut(&no) else {
+        let Some(reservation) = self.reservations.get_mut(no) else {
             return Err(at.unknown("reservation", no.0));
         };
         tally.exists(Touched::note(reservation, at.sequence, work));
@@ -187,7 +187,7 @@ impl State {
         tally: &mut Tally,
     ) -> Result<(), Violation> {
         let row = movement.kind.row();
-        let Some(transfer) = self.transfers.get_mut(&no) else {
+        let Some(transfer) = self.transfers.get_mut(no) else {
             return Err(at.unknown("transfer", no.0));
         };
         let end = if row.transfer.iter().any(|(counter, _)| at_destination(*counter)) {
@@ -223,7 +223,7 @@ impl State {
         work: &mut Work,
     ) -> Result<(), Violation> {
         let row = movement.kind.row();
-        let Some(receipt) = self.receipts.get_mut(&no) else {
+        let Some(receipt) = self.receipts.get_mut(no) else {
             return Err(at.unknown("receipt", no.0));
         };
         if movement.warehouse.is_some_and(|warehouse| warehouse != receipt.warehouse) {

@@ -88,7 +88,7 @@ impl State {
 
     /// A reservation that this event changes, with its new version.
     fn touched(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<&mut Reservation, Violation> {
-        let reservation = self.reservations.get_mut(&no).ok_or_else(|| at.unknown("reservation", no.0))?;
+        let reservation = self.reservations.get_mut(no).ok_or_else(|| at.unknown("reservation", no.0))?;
         self.hash = self.hash.wrapping_add(Touched::note(reservation, at.sequence, work));
         Ok(reservation)
     }
@@ -165,7 +165,7 @@ impl State {
         work: &mut Work,
     ) -> Result<(), Violation> {
         self.know_sku(at, sku)?;
-        let lines = &mut self.receipts.get_mut(&no).ok_or_else(|| at.unknown("receipt", no.0))?.lines;
+        let lines = &mut self.receipts.get_mut(no).ok_or_else(|| at.unknown("receipt", no.0))?.lines;
         let entity = hash::owner_line(hash::Entity::ReceiptLine, no, next_line(at, lines.len())?);
         lines.push(ReceiptLine { sku, counters: [0; RECEIPT_COUNTERS] });
         self.hash = self.hash.wrapping_add(hash::goods_line(entity, sku));
@@ -180,7 +180,7 @@ impl State {
         expected_at: Micros,
         work: &mut Work,
     ) -> Result<(), Violation> {
-        let receipt = self.receipts.get_mut(&no).ok_or_else(|| at.unknown("receipt", no.0))?;
+        let receipt = self.receipts.get_mut(no).ok_or_else(|| at.unknown("receipt", no.0))?;
         work.undo.push(Undo::ReceiptExpectedAt(no, receipt.expected_at));
         let later = expected_at.wrapping_sub(receipt.expected_at);
         receipt.expected_at = expected_at;
@@ -224,7 +224,7 @@ impl State {
     }
 
     pub(super) fn close_transfer(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
-        let transfer = self.transfers.get_mut(&no).ok_or_else(|| at.unknown("transfer", no.0))?;
+        let transfer = self.transfers.get_mut(no).ok_or_else(|| at.unknown("transfer", no.0))?;
         if transfer.closed {
             return Err(at.malformed("the transfer is closed already"));
         }

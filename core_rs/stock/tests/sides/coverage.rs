@@ -159,6 +159,9 @@ impl Coverage {
         for kind in Kind::ALL {
             need("movement", kind.name(), &self.kinds);
         }
+        for exception in ExceptionKind::ALL {
+            need("exception", exception.name(), &self.exceptions);
+        }
         for (operation, reasons) in FAILS_WITH {
             for reason in *reasons {
                 let met = self.failures.get(&(operation.name(), reason.name())).copied().unwrap_or(0);
@@ -166,9 +169,6 @@ impl Coverage {
                     missing.push(format!("{} refused with {}", operation.name(), reason.name()));
                 }
             }
-        }
-        for exception in ExceptionKind::ALL {
-            need("exception", exception.name(), &self.exceptions);
         }
         assert!(missing.is_empty(), "hardly met: {missing:?}\n{self}");
         assert!(self.repeated > 100 && self.reused > 20 && self.greedy > 5, "{self}");

@@ -82,7 +82,11 @@ fn cell_fact(cell: &Cell, fact: &str) -> Option<Units> {
 fn layers(state: &State, ix: SkuIx, words: &mut Words<'_>) -> Parsed<()> {
     let sku = state.sku(ix);
     let sum = |counter: Counter| sku.cells().iter().map(|(_, cell)| cell.get(counter)).sum::<Units>();
-    let sold = sku.pools().iter().find(|(pool, _)| *pool == SHARED).map_or(0, |(_, cell)| cell.get(PoolCounter::Sold));
+    let sold = sku
+        .pools()
+        .iter()
+        .find(|(pool, _)| *pool == SHARED)
+        .map_or(0, |(_, cell)| cell.get(PoolCounter::Sold));
     let book: Units = sku.cells().iter().map(|(_, cell)| cell.on_hand()).sum();
     let (available, locked) = (sum(Counter::Available), sum(Counter::Locked));
     while let Some(layer) = words.maybe() {
@@ -90,7 +94,11 @@ fn layers(state: &State, ix: SkuIx, words: &mut Words<'_>) -> Parsed<()> {
             "sales" => vec![state.free(ix), locked, sold],
             "dispatch" => vec![book, available],
             "warehouse" => {
-                vec![available + locked + sum(Counter::Allocated), sum(Counter::Picking), sum(Counter::Shipped)]
+                vec![
+                    available + locked + sum(Counter::Allocated),
+                    sum(Counter::Picking),
+                    sum(Counter::Shipped),
+                ]
             }
             "returned" => vec![sum(Counter::Returned)],
             other => return Err(format!("{other} is no layer")),
@@ -122,7 +130,9 @@ fn of_reservation(state: &State, reservation: &Reservation, words: &mut Words<'_
     };
     let line = reservation.lines.get(line.wrapping_sub(1)).ok_or("no such line")?;
     let Some(warehouse) = words.maybe() else {
-        return named(words, |fact| LineCounter::ALL.iter().find(|it| it.name() == fact).map(|it| line.get(*it)));
+        return named(words, |fact| {
+            LineCounter::ALL.iter().find(|it| it.name() == fact).map(|it| line.get(*it))
+        });
     };
     let at = line.allocation(state.find_warehouse(warehouse).ok_or("an unknown warehouse")?);
     named(words, |fact| {

@@ -53,9 +53,16 @@ impl Shop {
 
     /// Runs one line of a table.
     pub fn line(&mut self, line: &str) -> Parsed<()> {
-        let (said, expected) = line.split_once("->").map_or((line, None), |(said, expected)| (said, Some(expected)));
+        let (said, expected) =
+            line.split_once("->").map_or((line, None), |(said, expected)| (said, Some(expected)));
         let (verb, text) = said.trim().split_once(' ').unwrap_or((said.trim(), ""));
         match verb {
+            "repeat" => {
+                let (times, line) = text.trim().split_once(' ').ok_or("what is repeated?")?;
+                for _ in 0..number::<usize>(times)? {
+                    self.line(line)?;
+                }
+            }
             "tick" => self.now += duration(text.trim())?,
             "sweep" => self.sweep(text, expected)?,
             "available" => self.available(text, expected.ok_or("available says what")?)?,
@@ -180,7 +187,15 @@ fn compare_answer(outcome: &str, wanted: &mut Words<'_>, answer: &Answer) -> Par
     let moved: Vec<String> = answer
         .movements
         .iter()
-        .map(|it| format!("{}:{}@{}:{}", it.kind.name(), it.line, it.warehouse.as_deref().unwrap_or("-"), it.quantity))
+        .map(|it| {
+            format!(
+                "{}:{}@{}:{}",
+                it.kind.name(),
+                it.line,
+                it.warehouse.as_deref().unwrap_or("-"),
+                it.quantity
+            )
+        })
         .collect();
     let refused: Vec<String> = answer.refused.iter().map(|(line, units)| format!("{line}:{units}")).collect();
     let exceptions: Vec<String> = answer
@@ -210,7 +225,10 @@ fn compare_refusal(reason: &str, wanted: &Words<'_>, refusal: &Refusal) -> Parse
     let mut facts: BTreeMap<String, String> =
         refusal.metadata().into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect();
     if let Refusal::InsufficientStock { shortages } = refusal {
-        facts.insert("short".to_owned(), shortages.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>().join(","));
+        facts.insert(
+            "short".to_owned(),
+            shortages.iter().map(|it| it.sku.as_str()).collect::<Vec<_>>().join(","),
+        );
         if let Some(first) = shortages.first() {
             let lines: Vec<String> = first.lines.iter().map(ToString::to_string).collect();
             facts.insert("lines".to_owned(), lines.join(","));
@@ -225,13 +243,19 @@ fn compare_refusal(reason: &str, wanted: &Words<'_>, refusal: &Refusal) -> Parse
             ] {
                 facts.insert(name.to_owned(), units.to_string());
             }
-            let at = |at: Option<Micros>| at.map_or_else(|| "never".to_owned(), |at| ((at - 1_700_000_000_000_000) / 60_000_000).to_string());
+            let at = |at: Option<Micros>| {
+                at.map_or_else(
+                    || "never".to_owned(),
+                    |at| ((at - 1_700_000_000_000_000) / 60_000_000).to_string(),
+                )
+            };
             facts.insert("next_unlock".to_owned(), at(first.next_unlock_at));
             facts.insert("next_arrival".to_owned(), at(first.next_arrival_at));
         }
     }
     // A fact with spaces is written with underscores.
-    let fits = |(name, value): &(&str, &str)| facts.get(*name).is_some_and(|fact| fact.replace(' ', "_") == *value);
+    let fits =
+        |(name, value): &(&str, &str)| facts.get(*name).is_some_and(|fact| fact.replace(' ', "_") == *value);
     if reason == refusal.reason().name() && wanted.all_named().iter().all(fits) {
         Ok(())
     } else {

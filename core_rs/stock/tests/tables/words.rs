@@ -21,8 +21,8 @@
 //! stamp, from now). Beside commands there are `tick 30m`, `sweep`, `available` (a dry run) and `expect`.
 
 use lockstock_stock::command::{
-    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, PutDocument, Rest,
-    Returned, Selection, SetLine, SetTarget, SkuPart, StockLine, Wanted, WarehouseState,
+    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, PutDocument,
+    Rest, Returned, Selection, SetLine, SetTarget, SkuPart, StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::ids::{LineNo, Micros, Units};
 
@@ -37,7 +37,8 @@ pub struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub fn new(text: &'a str) -> Self {
-        let (named, plain): (Vec<&str>, Vec<&str>) = text.split_whitespace().partition(|word| word.contains('='));
+        let (named, plain): (Vec<&str>, Vec<&str>) =
+            text.split_whitespace().partition(|word| word.contains('='));
         let named = named.into_iter().filter_map(|word| word.split_once('=')).collect();
         Self { plain, named, next: 0 }
     }
@@ -173,7 +174,8 @@ fn triples<'a>(words: &mut Words<'a>) -> Parsed<Vec<(&'a str, [Units; 3])>> {
 }
 
 fn arrivals<'a>(words: &mut Words<'a>) -> Parsed<Vec<Arrival<'a>>> {
-    let arrival = |(sku, [good, defective, missing])| Arrival { sku, good, defective, missing };
+    let arrival =
+        |(sku, [good, defective, missing]): (&'a str, [Units; 3])| Arrival { sku, good, defective, missing };
     Ok(triples(words)?.into_iter().map(arrival).collect())
 }
 
@@ -194,7 +196,12 @@ fn returned(word: &str) -> Parsed<Returned> {
     Ok(Returned { line, quantity, disposition })
 }
 
-fn document<'a>(kind: DocumentKind, id: &'a str, live: Live<'a>, words: &Words<'a>) -> Parsed<PutDocument<'a>> {
+fn document<'a>(
+    kind: DocumentKind,
+    id: &'a str,
+    live: Live<'a>,
+    words: &Words<'a>,
+) -> Parsed<PutDocument<'a>> {
     let expected_version = words.named("version").map(number).transpose()?;
     Ok(PutDocument { kind, id, expected_version, live, body: b"{}" })
 }
@@ -225,12 +232,20 @@ fn put<'a>(verb: &str, words: &mut Words<'a>) -> Parsed<Command<'a>> {
     if let Some(plan) = words.named("plan") {
         // Before the region on purpose: a plan may stand anywhere in the request.
         let live = Live::RoutePlan { warehouses: list(Some(plan)) };
-        let plan = PutDocument { kind: DocumentKind::RoutePlan, id, expected_version: None, live, body: b"{}" };
+        let plan =
+            PutDocument { kind: DocumentKind::RoutePlan, id, expected_version: None, live, body: b"{}" };
         documents.insert(0, plan);
     }
     for id in list(words.named("with_warehouse")) {
-        let live = Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
-        documents.push(PutDocument { kind: DocumentKind::Warehouse, id, expected_version: Some(0), live, body: b"{}" });
+        let live =
+            Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
+        documents.push(PutDocument {
+            kind: DocumentKind::Warehouse,
+            id,
+            expected_version: Some(0),
+            live,
+            body: b"{}",
+        });
     }
     Ok(Command::PutDocuments { documents })
 }
@@ -276,7 +291,8 @@ fn relocate<'a>(words: &mut Words<'a>) -> Parsed<Command<'a>> {
 
 /// The command of a line; `now` dates what is dated. `None` where the verb is none of a command.
 pub fn command<'a>(verb: &str, text: &'a str, now: Micros) -> Parsed<Option<Command<'a>>> {
-    let (text, replacement) = text.split_once(" for ").map_or((text, None), |(text, other)| (text, Some(other)));
+    let (text, replacement) =
+        text.split_once(" for ").map_or((text, None), |(text, other)| (text, Some(other)));
     let words = &mut Words::new(text);
     let from_now = |word: Option<&str>| word.map(duration).transpose().map(|it| it.map_or(0, |it| now + it));
     Ok(Some(match verb {
@@ -335,7 +351,12 @@ pub fn command<'a>(verb: &str, text: &'a str, now: Micros) -> Parsed<Option<Comm
         "receive_transfer" => Command::ReceiveTransfer { transfer: words.word()?, lines: arrivals(words)? },
         "close_transfer" => {
             let transfer = words.word()?;
-            let rest = |(sku, [restored, damaged, lost])| Rest { sku, restored, damaged, lost };
+            let rest = |(sku, [restored, damaged, lost]): (&'a str, [Units; 3])| Rest {
+                sku,
+                restored,
+                damaged,
+                lost,
+            };
             Command::CloseTransfer { transfer, lines: triples(words)?.into_iter().map(rest).collect() }
         }
         _ => return Ok(None),

@@ -45,9 +45,14 @@ impl Attempt<'_> {
             Live::Warehouse { state, skus, categories } => {
                 let at = Warehouse { state: *state, skus: skus.clone(), categories: categories.clone() };
                 self.world.warehouses.insert(id, at);
+                // A sum of zero that hides promises (available -2, picking 2) is not empty.
                 let mut cells = self.world.cells.iter().filter(|((_, at), _)| *at == id);
-                let empty =
-                    cells.all(|(_, cell)| (cell.on_hand(), cell.in_transit, cell.returning) == (0, 0, 0));
+                let empty = cells.all(|(_, cell)| {
+                    [cell.available, cell.locked, cell.allocated, cell.picking, cell.defective]
+                        .into_iter()
+                        .chain([cell.in_transit, cell.returning])
+                        .all(|units| units == 0)
+                });
                 self.unless(*state != WarehouseState::Closed || empty, Reason::WarehouseNotEmpty);
             }
             Live::RoutePlan { warehouses } => {

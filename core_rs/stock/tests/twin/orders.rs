@@ -352,9 +352,7 @@ impl Attempt<'_> {
         if wants.is_empty() {
             return;
         }
-        if !self.unless(!order.refund_due, Reason::RefundDue) {
-            return;
-        }
+        self.unless(!order.refund_due, Reason::RefundDue);
         if !locked && order.sum(|line| line.deducted - line.cancelled) == 0 {
             // Nothing is locked and nothing is paid: there is no order to edit.
             let expired = order.sum(|line| line.expired) > 0;

@@ -1,7 +1,7 @@
 //! Commands of buyers: locks, payments, fulfilments, returns.
 
 use lockstock_stock::command::{
-    Command, Demand, Disposition, From, Order, Part, Returned, Selection, Wanted,
+    Command, Demand, Disposition, From, Order, Part, Returned, Selection, Wanted, WarehouseState,
 };
 use lockstock_stock::ids::{LineNo, Micros, Units};
 use lockstock_stock::limits::QUANTITY_MAX;
@@ -166,7 +166,38 @@ impl Workload {
         Command::Extend { reservation, hold: self.hold() }
     }
 
+    /// A move that would take units which are claimed, where the shop has come to such a pass: out of a
+    /// PAUSED warehouse into an ACTIVE one that has the units.
+    fn move_into_claims(&mut self, world: &World) -> Option<Command<'static>> {
+        let mut found = Vec::new();
+        for (reservation, order) in &world.reservations {
+            for (line, entry) in (1..).zip(&order.lines) {
+                let paused = |held: &&Held| world.is(held.warehouse, WarehouseState::Paused);
+                for held in entry.held.iter().filter(paused) {
+                    let units = held.locked + held.allocated;
+                    let roomy = |at: &&Name| {
+                        world.is(at, WarehouseState::Active) && world.peek(entry.sku, at).available >= units
+                    };
+                    let targets = WAREHOUSES.iter().filter(roomy);
+                    if units > world.free(entry.sku) && units > 0 {
+                        found.extend(targets.map(|to| (*reservation, line, held.warehouse, *to)));
+                    }
+                }
+            }
+        }
+        if found.is_empty() {
+            return None;
+        }
+        let (reservation, line, from, to) = self.rng.pick(&found);
+        Some(Command::Move { reservation, line, from, to, quantity: None })
+    }
+
     pub fn move_units(&mut self, world: &World) -> Command<'static> {
+        if self.rng.percent(50)
+            && let Some(command) = self.move_into_claims(world)
+        {
+            return command;
+        }
         let what = self.selection_at(world, false, true, |held| held.locked + held.allocated);
         let part = what.parts[0];
         let quantity = if self.rng.percent(30) { None } else { part.quantity };

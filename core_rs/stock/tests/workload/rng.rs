@@ -1,4 +1,5 @@
 //! A small generator of numbers that gives the same sequence on every machine (splitmix64).
+#![allow(dead_code, reason = "each test file draws in its own way")]
 
 pub struct Rng(u64);
 

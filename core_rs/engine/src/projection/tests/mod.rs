@@ -48,7 +48,9 @@ fn batches_of_any_size_add_up_to_what_the_state_and_the_journal_say() {
             let batch = folded(some, live, Format::Json);
             assert_eq!((batch.first, batch.last), (some[0].sequence, some[some.len() - 1].sequence));
             tables.take(&batch.sheets);
-            some.iter().for_each(|event| replayed.apply(event).unwrap());
+            for event in some {
+                replayed.apply(event).unwrap();
+            }
             done += some.len();
             if sizes.below(5) == 0 || done == events.len() {
                 tables.assert_equal(&expected(&replayed, &events[..done]), seed);
@@ -186,9 +188,11 @@ fn history_with_a_gap_is_an_error() {
 fn history_ends_where_the_state_stands() {
     let mut shop = Workload::new(2);
     let before = shop.events.len();
-    shop.commands(50);
     let mut early = State::default();
-    shop.events[..before].iter().for_each(|event| early.apply(event).unwrap());
+    for event in &shop.events {
+        early.apply(event).unwrap();
+    }
+    shop.commands(50);
     let all = || Ok::<_, Infallible>(shop.events.iter().cloned().map(Ok::<_, Infallible>));
     let rows = parse_json(&expected_rows("operations", &early, all).unwrap());
     assert_eq!(rows.len(), before);

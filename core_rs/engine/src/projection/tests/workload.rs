@@ -128,7 +128,7 @@ impl Workload {
 
     fn order(&mut self) -> Order<'static> {
         let id = new_id("order", &mut self.reservations);
-        let lines = (0..1 + self.rng.below(3))
+        let lines = (0..=self.rng.below(3))
             .map(|_| Wanted { sku: self.rng.pick(&SKUS), quantity: self.rng.units(25), pool: "" })
             .collect();
         let from = if self.rng.half() {
@@ -162,7 +162,7 @@ impl Workload {
         for id in ids {
             let Some(reservation) = state.find_reservation(id) else { continue };
             for (line, number) in reservation.lines.iter().zip(1..) {
-                for at in line.allocations.iter().filter(|at| at.get(wanted) > 0) {
+                if let Some(at) = line.allocations.iter().find(|at| at.get(wanted) > 0) {
                     let warehouse = &*state.warehouse(at.warehouse).id;
                     let warehouse = WAREHOUSES.into_iter().find(|id| *id == warehouse)?;
                     return Some((id, number, warehouse, at.get(wanted)));

@@ -51,15 +51,15 @@ fn full() -> State {
 }
 
 fn reserved(state: &mut State) -> &mut Reservation {
-    state.reservations.get_mut(&R).unwrap()
+    state.reservations.get_mut(R).unwrap()
 }
 
 fn receipt(state: &mut State) -> &mut Receipt {
-    state.receipts.get_mut(&P).unwrap()
+    state.receipts.get_mut(P).unwrap()
 }
 
 fn transfer(state: &mut State) -> &mut Transfer {
-    state.transfers.get_mut(&T).unwrap()
+    state.transfers.get_mut(T).unwrap()
 }
 
 /// What a change of a collection returns says nothing here.

@@ -27,6 +27,7 @@ pub(super) fn with_request<T>(
     request(&asked, &context).map(|request| show(&request))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands where the result of `sent` is compared")]
 pub(super) fn shown(command: &Command<'_>) -> Checked<String> {
     Ok(format!("{command:?}"))
 }

@@ -202,4 +202,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuses: the database is built again from the journal instead."""
-    raise NotImplementedError("drop the tables with `lockstock rebuild` and let them be built again")
+    raise RuntimeError("drop the tables with `lockstock rebuild` and let them be built again")

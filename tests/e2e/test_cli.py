@@ -1,0 +1,171 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lockstock_server.flash_sale.server_process import ServerProcess
+
+REGIONS = "region,parent\nCN,\nCN-SH,CN\n"
+WAREHOUSES = "warehouse,tier,rank,regions\nSH,CITY,1,CN\nBJ,CITY,2,CN\n"
+SKUS = "sku,title,category\nBOOK,A book,books\nPEN,A pen,\n"
+STOCK = "sku,warehouse,quantity\nBOOK,SH,20\nBOOK,SH,10\nPEN,BJ,5\n"
+
+
+def lockstock(
+    *arguments: str, data_dir: Path | None = None, url: str = ""
+) -> subprocess.CompletedProcess[str]:
+    given = {"LOCKSTOCK_DATA_DIR": str(data_dir), "LOCKSTOCK_DATABASE_URL": url} if data_dir else {}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTOCK_")}
+    return subprocess.run(
+        [sys.executable, "-m", "lockstock_server.cli", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**clean, **given},
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path)
+    process.start()
+    yield process
+    process.kill()
+
+
+def files(directory: Path) -> list[str]:
+    options = []
+    for name, text in {"regions": REGIONS, "warehouses": WAREHOUSES, "skus": SKUS, "stock": STOCK}.items():
+        path = directory / f"{name}.csv"
+        path.write_text(text, encoding="utf-8")
+        options += [f"--{name}", str(path)]
+    return options
+
+
+def test_a_shop_is_imported_from_csv_and_importing_again_changes_nothing(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    command = ("import", *files(tmp_path), "--server", server.address, "--json")
+    first, again = lockstock(*command), lockstock(*command)
+    assert first.returncode == again.returncode == 0, first.stderr + again.stderr
+    assert json.loads(first.stdout)["counts"] == {
+        "regions created": 2,
+        "warehouses created": 2,
+        "skus created": 2,
+        "stock created": 2,
+        "stock unchanged": 0,
+    }
+    counts = json.loads(again.stdout)["counts"]
+    assert {name for name, count in counts.items() if count} == {
+        "regions unchanged",
+        "warehouses unchanged",
+        "skus unchanged",
+        "stock unchanged",
+    }
+    shown = json.loads(lockstock("stock", "BOOK", "--fast-lane", server.fast_lane, "--json").stdout)
+    assert [(level["warehouse"], level["available"]) for level in shown["levels"]] == [("SH", "30")]
+
+
+def test_refused_rows_are_listed_with_their_number_and_stop_no_other(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    path = tmp_path / "regions.csv"
+    path.write_text("region,parent\nA,\nB,NONE\nC,A\n", encoding="utf-8")
+    done = lockstock("import", "--regions", str(path), "--server", server.address, "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["counts"] == {"regions created": 2, "regions refused": 1}
+    assert [(row["row"], row["id"], row["reason"]) for row in report["refused"]] == [
+        (3, "B", "REFERENCE_INVALID")
+    ]
+
+
+def test_a_wrong_cell_is_one_sentence_with_file_row_and_value(server: ServerProcess, tmp_path: Path) -> None:
+    path = tmp_path / "stock.csv"
+    path.write_text("sku,warehouse,quantity\nBOOK,SH,many\n", encoding="utf-8")
+    done = lockstock("import", "--stock", str(path), "--server", server.address)
+    assert done.returncode == 2
+    assert "stock.csv, row 2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_sentences_and_exit_codes(server: ServerProcess) -> None:
+    unknown = lockstock("reservation", "NONE", "--fast-lane", server.fast_lane)
+    assert unknown.returncode == 3
+    assert "RESERVATION_NOT_FOUND: there is no reservation NONE" in unknown.stderr
+    away = lockstock("stock", "BOOK", "--fast-lane", "127.0.0.1:1")
+    assert away.returncode == 4
+    assert "No server answers at 127.0.0.1:1" in away.stderr
+
+
+def test_verify_agrees_and_finds_a_changed_row_and_a_damaged_journal(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    assert server.stop() == 0
+    verify = ("verify", "--json")
+    right = lockstock(*verify, data_dir=server.data_dir, url=server.database_url)
+    assert right.returncode == 0, right.stdout + right.stderr
+    found = json.loads(right.stdout)
+    assert (found["on_hand"], found["faults"]) == (35, [])
+    assert found["database_sequence"] == found["summary"]["sequence"]
+
+    with sqlite3.connect(server.database_url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE stock SET available = available + 1 WHERE sku = 'PEN'")
+    wrong = lockstock(*verify, data_dir=server.data_dir, url=server.database_url)
+    assert wrong.returncode == 1
+    assert any("PEN" in fault for fault in json.loads(wrong.stdout)["faults"])
+
+    segment = min((server.data_dir / "journal").glob("*"))
+    damaged = bytearray(segment.read_bytes())
+    damaged[4096 + 200] ^= 0xFF
+    segment.write_bytes(damaged)
+    broken = lockstock(*verify, data_dir=server.data_dir, url=server.database_url)
+    assert broken.returncode == 1
+    assert "offset" in json.loads(broken.stdout)["faults"][0]
+
+
+def test_rebuild_drops_the_database_and_the_next_start_builds_the_same(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    assert server.stop() == 0
+    assert lockstock("rebuild", data_dir=server.data_dir, url=server.database_url).returncode == 0
+    server.start()
+    assert server.stop() == 0
+    verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert verified.returncode == 0, verified.stdout
+    assert json.loads(verified.stdout)["database_sequence"] > 0
+
+
+def test_the_journal_is_dumped_as_json_with_names(server: ServerProcess, tmp_path: Path) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    assert server.stop() == 0
+    dumped = lockstock("journal", "dump", "--limit", "1000", "--data-dir", str(server.data_dir))
+    events = [json.loads(line) for line in dumped.stdout.splitlines()]
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert any("OTHER_RECEIPT" in json.dumps(event) and "BOOK" in json.dumps(event) for event in events)
+
+
+def test_config_show_names_every_setting_and_a_wrong_one_is_a_sentence() -> None:
+    shown = json.loads(lockstock("config", "show", "--json").stdout)
+    assert {"data_dir", "address", "durability", "hold_default"} <= shown.keys()
+    environment = {**os.environ, "LOCKSTOCK_DURABILITY": "perhaps"}
+    wrong = subprocess.run(
+        [sys.executable, "-m", "lockstock_server.cli", "config", "show"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert wrong.returncode == 2
+    assert "LOCKSTOCK_DURABILITY" in wrong.stderr

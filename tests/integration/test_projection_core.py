@@ -1,0 +1,236 @@
+"""The real core under load, projected: the database is an exact prefix of the journal, to the row."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from lockstock.internal.v1 import documents_pb2 as documents
+from lockstock.v1 import operations_pb2 as operations
+from lockstock_server import _core
+from lockstock_server.projection import rebuild
+from lockstock_server.projection.compare import compare
+from lockstock_server.projection.database import read_position
+from lockstock_server.projection.errors import ProjectionError
+from lockstock_server.projection.projector import Projector, ProjectorState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from google.protobuf.message import Message
+
+SOON = 60.0
+SKUS = ["apple", "caf\u00e9", 'quo"ted', "back\\slash"]
+WAREHOUSES = ["SH", "BJ", "\u5e7f\u5dde"]
+
+
+def open_engine(data_dir: Path, proved: int = 0) -> _core.Engine:
+    settings = {"data_dir": str(data_dir), "disk_floor_bytes": 0, "proved_by_database": proved}
+    return _core.Engine.open(json.dumps(settings))
+
+
+class Shop:
+    """Sells at random from several threads."""
+
+    def __init__(self, engine: _core.Engine) -> None:
+        self.engine = engine
+
+    def call(self, verb: str, request: Message) -> bool:
+        return self._call(f"/lockstock.v1.StockService/{verb}", request)
+
+    def _call(self, method: str, request: Message) -> bool:
+        ok, _payload = self.engine.call_blocking(method, request.SerializeToString())
+        return ok
+
+    def stock_up(self) -> None:
+        """Creates master data and puts goods on the shelves."""
+        put = [documents.PutDocument(kind=4, id="web", expected_version=-1, body=b"{}")]
+        put += [
+            documents.PutDocument(
+                kind=1, id=sku, expected_version=-1, sku=documents.SkuLive(category="c"), body=b'{"a":"\\t"}'
+            )
+            for sku in SKUS
+        ]
+        put += [
+            documents.PutDocument(
+                kind=2,
+                id=warehouse,
+                expected_version=-1,
+                warehouse=documents.WarehouseLive(state=1),
+                body=b"{}",
+            )
+            for warehouse in WAREHOUSES
+        ]
+        request = documents.PutDocumentsRequest(documents=put, method="test")
+        assert self._call("/lockstock.internal.v1.Documents/PutDocuments", request)
+        lines = [
+            operations.StockLine(sku=sku, warehouse=warehouse, quantity=10_000)
+            for sku in SKUS
+            for warehouse in WAREHOUSES
+        ]
+        assert self.call("OtherReceipt", operations.OtherReceiptRequest(lines=lines))
+
+    def sell(self, name: str, orders: int) -> None:
+        """Makes some orders; most go on to be paid, shipped and partly returned."""
+        chance = random.Random(name)
+        for number in range(orders):
+            order = f"{name}-{number}"
+            lines = [
+                operations.OrderLine(sku=chance.choice(SKUS), quantity=chance.randint(1, 9))
+                for _ in range(chance.randint(1, 4))
+            ]
+            listed = operations.WarehouseList(warehouses=chance.sample(WAREHOUSES, 2))
+            lock = operations.LockRequest(
+                reservation_id=order,
+                lines=lines,
+                warehouses=listed,
+                channel="web",
+                buyer="somebody",
+                attributes=bytes(chance.randrange(256) for _ in range(8)),
+            )
+            if not self.call("Lock", lock):
+                continue
+            self._finish(order, chance.randrange(4), chance)
+
+    def _finish(self, order: str, steps: int, chance: random.Random) -> None:
+        if steps == 0:
+            self.call("Unlock", operations.UnlockRequest(reservation_id=order))
+            return
+        self.call("Deduct", operations.DeductRequest(reservation_id=order))
+        if steps > 1:
+            self.call("Ship", operations.ShipRequest(reservation_id=order))
+        if steps > 2:
+            line = operations.ReturnLine(line=1, quantity=1, disposition=chance.choice([1, 2, 3]))
+            for warehouse in WAREHOUSES:
+                back = operations.ReturnRequest(reservation_id=order, warehouse=warehouse, lines=[line])
+                if self.call("Return", back):
+                    return
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@contextmanager
+def selling(shop: Shop, name: str, orders: int, buyers: int = 4) -> Iterator[None]:
+    threads = [
+        threading.Thread(target=shop.sell, args=(f"{name}-{buyer}", orders)) for buyer in range(buyers)
+    ]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
+
+
+def durable(engine: _core.Engine) -> int:
+    return int(json.loads(engine.status())["durable_sequence"])
+
+
+@contextmanager
+def projecting(engine: _core.Engine, url: str, most: int = 64) -> Iterator[Projector]:
+    projector = Projector(engine, url, max_events=most, poll_interval=0.001, backoff_max=0.05)
+    projector.start()
+    try:
+        yield projector
+    finally:
+        projector.stop(SOON)
+
+
+def assert_exact(url: str, data_dir: Path, sequence: int) -> None:
+    found = compare(url, data_dir)
+    assert (found.sequence, found.differences) == (sequence, [])
+    assert found.rows["operations"] == sequence
+
+
+def test_the_database_is_an_exact_prefix_of_the_journal_under_load(url: str, data_dir: Path) -> None:
+    engine = open_engine(data_dir)
+    shop = Shop(engine)
+    shop.stock_up()
+    with projecting(engine, url) as projector:
+        with selling(shop, "order", orders=40):
+            for _ in range(5):
+                assert projector.wait_for(projector.status.sequence + 1, SOON)
+                found = compare(url, data_dir)
+                assert found.differences == []
+                assert found.rows["operations"] == found.sequence
+        assert projector.wait_for(durable(engine), SOON)
+    sequence = durable(engine)
+    engine.close()
+    assert sequence > 200
+    assert_exact(url, data_dir, sequence)
+    assert min(compare(url, data_dir).rows[name] for name in ("stock", "allocations", "movements")) > 0
+
+
+def test_engine_and_projector_start_again_where_they_stopped(url: str, data_dir: Path) -> None:
+    for run in range(1, 4):
+        position = read_position(url)
+        engine = open_engine(data_dir, proved=position.sequence if position else 0)
+        shop = Shop(engine)
+        if position is None:
+            shop.stock_up()
+        with projecting(engine, url, most=7), selling(shop, f"run{run}", orders=5, buyers=2):
+            pass
+        sequence = durable(engine)
+        engine.close()
+        assert_exact(url, data_dir, sequence)
+
+
+def test_dropped_and_built_again_it_is_the_same_to_the_row(
+    new_url: Callable[[], str], data_dir: Path
+) -> None:
+    engine = open_engine(data_dir)
+    shop = Shop(engine)
+    shop.stock_up()
+    url, other = new_url(), new_url()
+    with projecting(engine, url, most=5) as projector, selling(shop, "order", orders=10):
+        assert projector.wait_for(20, SOON)
+    rebuild.drop(url)
+    for again in (url, other):
+        with projecting(engine, again, most=10_000) as projector:
+            assert projector.wait_for(durable(engine), SOON)
+        assert_exact(again, data_dir, durable(engine))
+    engine.close()
+
+
+def test_the_database_of_another_journal_refuses_the_start(url: str, tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "one")
+    Shop(engine).stock_up()
+    with projecting(engine, url) as projector:
+        assert projector.wait_for(durable(engine), SOON)
+    engine.close()
+    stranger = open_engine(tmp_path / "two")
+    Shop(stranger).stock_up()
+    projector = Projector(stranger, url)
+    with pytest.raises(ProjectionError, match="belongs to journal"):
+        projector.start()
+    assert projector.status.state is ProjectorState.REFUSED
+    assert compare(url, tmp_path / "two").differences != []
+    stranger.close()
+
+
+def test_a_database_that_is_not_there_has_nothing_that_differs(url: str, data_dir: Path) -> None:
+    engine = open_engine(data_dir)
+    Shop(engine).stock_up()
+    engine.close()
+    found = compare(url, data_dir)
+    assert (found.sequence, found.differences, found.rows) == (None, [], {})
+
+
+def test_a_database_beyond_the_end_of_the_journal_is_a_difference(url: str, tmp_path: Path) -> None:
+    for name in ("long", "short"):
+        engine = open_engine(tmp_path / name)
+        shop = Shop(engine)
+        shop.stock_up()
+        if name == "long":
+            shop.sell("order", 5)
+            with projecting(engine, url) as projector:
+                assert projector.wait_for(durable(engine), SOON)
+        engine.close()
+    assert len(compare(url, tmp_path / "short").differences) == 1
