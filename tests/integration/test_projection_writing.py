@@ -176,7 +176,5 @@ def test_a_comparison_finds_a_database_of_another_journal(engine: Engine) -> Non
     journal.append(10)
     write_some(journal, Writer(engine, journal.journal_id), 10)
     journal.journal_id = "0190a000-0000-4000-8000-00000000eeee"
-    assert compare_database(engine, journal.replay).differences == [
-        "the database belongs to journal 0190a000-0000-4000-8000-000000000001,"
-        " not to 0190a000-0000-4000-8000-00000000eeee"
-    ]
+    (difference,) = compare_database(engine, journal.replay).differences
+    assert difference.startswith("the database belongs to journal 0190a000-0000-4000-8000-000000000001, not")

@@ -73,7 +73,7 @@ def lines(path: Path) -> list[Line]:
           cast(coalesce(abs(try_cast(Quantity as double)), 0) as bigint), customer,
           coalesce(nullif(trim(Country), ''), 'Unspecified')
         from raw
-    """)  # noqa: S608 - our own file
+    """)
     assert found is not None
     return [Line(*row) for row in found.fetchall()]
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from lockstock_server import _core
 from lockstock_server.projection import schema, upserts
-from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Table, create_engine
 
 COLUMNS: dict[str, dict[str, Any]] = json.loads(_core.columns())
+SQLITE = create_engine("sqlite://").dialect
+POSTGRESQL = create_engine("postgresql+psycopg://").dialect
 PYTHON = {"text": str, "integer": int, "boolean": bool}
 
 
@@ -51,11 +52,11 @@ def test_nothing_but_the_key_can_refuse_a_row(table: Table) -> None:
 @pytest.mark.parametrize("table", schema.PROJECTED.values(), ids=str)
 def test_every_column_that_is_not_a_key_is_merged(table: Table) -> None:
     if table.info.get(schema.HISTORY):
-        assert "ON CONFLICT" not in str(upserts.from_json(table).compile(dialect=sqlite.dialect()))
+        assert "ON CONFLICT" not in str(upserts.from_json(table).compile(dialect=SQLITE))
         return
     statements = [
-        upserts.from_json(table).compile(dialect=sqlite.dialect()),
-        upserts.from_staging(table).compile(dialect=postgresql.dialect()),
+        upserts.from_json(table).compile(dialect=SQLITE),
+        upserts.from_staging(table).compile(dialect=POSTGRESQL),
     ]
     for statement in map(str, statements):
         merged = statement.split("DO UPDATE SET", maxsplit=1)[1]

@@ -248,3 +248,100 @@ fn falls_short(decided: &Result<Event, Refusal>) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::new_key;
+    use crate::command::{
+        Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, StockLine, Wanted,
+        WarehouseState,
+    };
+    use crate::event::Fingerprint;
+    use crate::ids::{RequestKey, SkuIx, WarehouseIx};
+
+    const START: Micros = 1_700_000_000_000_000;
+
+    fn request(key: RequestKey, command: Command<'_>) -> Request<'_> {
+        Request { key, fingerprint: Fingerprint::default(), reason: "", document: "", command }
+    }
+
+    fn stock(quantity: i64) -> Command<'static> {
+        let lines = vec![StockLine { sku: "BOOK", warehouse: "SH", quantity }];
+        Command::Adjust { adjustment: Adjustment::OtherReceipt, lines }
+    }
+
+    fn shop(limits: Limits) -> Machine {
+        let mut machine = Machine::new(State::default(), limits);
+        let put = |kind, id, live| PutDocument { kind, id, expected_version: Some(0), live, body: b"" };
+        let works = WarehouseState::Active;
+        let documents = vec![
+            put(DocumentKind::Sku, "BOOK", Live::Sku { category: "" }),
+            put(
+                DocumentKind::Warehouse,
+                "SH",
+                Live::Warehouse { state: works, skus: vec![], categories: vec![] },
+            ),
+        ];
+        let mut events = Vec::new();
+        let reply = machine.step(request(0, Command::PutDocuments { documents }), START, &mut events);
+        assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+        machine
+    }
+
+    fn order() -> Order<'static> {
+        let lines = vec![Wanted { sku: "BOOK", quantity: 1, pool: "" }];
+        let from = From::Warehouses(vec!["SH"]);
+        let demand = Demand { lines, from, max_parcels: 0, allow_partial: false };
+        Order { reservation: "O1", demand, channel: "", buyer: 0, attributes: b"" }
+    }
+
+    #[test]
+    fn beyond_their_number_the_oldest_request_ids_are_forgotten_by_a_sweep() {
+        let mut machine = shop(Limits { keys_max: 3, ..Limits::default() });
+        let mut events = Vec::new();
+        let first = 1_700_000_000_000;
+        for stamp in first..first + 5 {
+            let reply = machine.step(request(new_key(stamp, 0), stock(1)), START, &mut events);
+            assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+        }
+        assert_eq!(machine.sweep(START, 256, &mut events), Ok(0));
+        assert_eq!((machine.state().known_keys(), machine.state().horizon_ms()), (3, first + 1));
+        let reply = machine.step(request(new_key(first + 1, 0), stock(1)), START, &mut events);
+        assert_eq!(reply, Reply::Refused(Refusal::RequestTooOld { horizon: first + 1 }));
+        let reply = machine.step(request(new_key(first + 2, 0), stock(1)), START, &mut events);
+        assert!(matches!(reply, Reply::Known { same: true, .. }), "{reply:?}");
+        let before = events.len();
+        assert_eq!(machine.sweep(START, 256, &mut events), Ok(0));
+        assert_eq!(events.len(), before, "nothing to do makes no event");
+    }
+
+    #[test]
+    fn time_does_not_go_below_the_last_event() {
+        let mut machine = shop(Limits::default());
+        let mut events = Vec::new();
+        machine.step(request(0, stock(1)), START - 10, &mut events);
+        assert_eq!(events[0].at, START);
+        machine.checkpoint(START - 20, &mut events).unwrap();
+        assert_eq!((events[1].at, events[1].operation), (START, Operation::Checkpoint));
+        assert_eq!(events[1].sequence, events[0].sequence + 1);
+    }
+
+    #[test]
+    fn a_violated_invariant_refuses_its_command_changes_nothing_and_is_told() {
+        let mut machine = shop(Limits::default());
+        let mut events = Vec::new();
+        machine.step(request(0, stock(5)), START, &mut events);
+        // A defect of ours: units that came from nowhere.
+        let cells = &mut machine.state.skus[SkuIx(0).at()].cells;
+        let cell = cells.iter_mut().find(|(at, _)| *at == WarehouseIx(0)).map(|(_, cell)| cell).unwrap();
+        cell.0[Counter::Available.at()] += 1;
+        let (hash, made) = (machine.state().hash(), events.len());
+        let reply =
+            machine.step(request(0, Command::Lock { order: order(), hold: None }), START, &mut events);
+        assert!(matches!(reply, Reply::Refused(Refusal::InvariantViolated { .. })), "{reply:?}");
+        assert!(machine.failed().is_some());
+        assert_eq!((machine.state().hash(), events.len()), (hash, made));
+        assert!(machine.state().find_reservation("O1").is_none());
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! `LOCKSTOCK_SEEDS=n` runs n seeds (200 unless told), `LOCKSTOCK_SEED=s` only that one,
 //! `LOCKSTOCK_COMMANDS=n` so many commands a seed (400 unless told).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
 mod compare;
 mod sides;

@@ -1,4 +1,5 @@
 //! The bounds of numbers: what would pass them is refused whole, and nothing wraps.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
 mod shop;
 

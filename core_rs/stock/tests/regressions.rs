@@ -1,12 +1,13 @@
 //! Defects that the agreement test has found: each the smallest case that showed it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
 mod shop;
 
-use lockstock_stock::command::{Arrival, Command, From};
+use lockstock_stock::command::{Adjustment, Arrival, Command, From, WarehouseState};
 use lockstock_stock::counters::{AllocationCounter, Counter};
 use lockstock_stock::machine::Reply;
-use lockstock_stock::refusal::Refusal;
-use shop::{Shop, lock, order, wanted};
+use lockstock_stock::refusal::{Reason, Refusal};
+use shop::{Shop, adjust, all, at, lock, lock_and_deduct, order, wanted, warehouse};
 
 #[test]
 fn goods_that_will_not_come_stand_at_no_warehouse() {
@@ -73,4 +74,19 @@ fn a_shortage_names_no_lock_that_the_edit_itself_gives_back() {
     });
     let Refusal::InsufficientStock { shortages } = refusal else { panic!("{refusal}") };
     assert_eq!((shortages[0].locked, shortages[0].next_unlock_at), (0, None));
+}
+
+#[test]
+fn a_warehouse_whose_zero_hides_promises_is_not_closed() {
+    // available -2 and picking 2 make an on_hand of 0; closed, the promise could neither be reported short
+    // nor be moved. on_hand at zero is needed to close a warehouse, but it is not enough.
+    let mut shop = Shop::open(&["pen"], &["w1"]);
+    shop.stock("pen", "w1", 2);
+    shop.done(lock_and_deduct("order", &[("pen", 2)]));
+    shop.done(Command::PushFulfilment(all("order")));
+    shop.done(adjust(Adjustment::RecordLoss, "pen", "w1", 2));
+    let close = Command::PutDocuments { documents: vec![warehouse("w1", WarehouseState::Closed)] };
+    shop.refused_with(Reason::WarehouseNotEmpty, close.clone());
+    shop.done(Command::ShortPick(at("order", "w1", &[(1, 2)])));
+    shop.done(close);
 }

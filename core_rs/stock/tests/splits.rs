@@ -1,11 +1,12 @@
 //! Splitting an order over warehouses: `domain.md` section 4 rule 3, the real search against trying every
 //! set, over thousands of drawn shelves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
-mod shop;
 #[path = "workload/rng.rs"]
 mod rng;
 #[path = "twin/routing.rs"]
 mod routing;
+mod shop;
 
 use lockstock_stock::command::{Command, From, Order};
 use lockstock_stock::counters::AllocationCounter;
@@ -43,9 +44,10 @@ fn needs(drawn: &Drawn) -> Vec<Need> {
 }
 
 fn covers(drawn: &Drawn, positions: &[usize]) -> bool {
-    drawn.wanted.iter().all(|(sku, units)| {
-        positions.iter().map(|at| drawn.shelves[*at][sku]).sum::<i64>() >= *units
-    })
+    drawn
+        .wanted
+        .iter()
+        .all(|(sku, units)| positions.iter().map(|at| drawn.shelves[*at][sku]).sum::<i64>() >= *units)
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Hundreds and thousands of locks that are due and not yet swept: no command may see them as locks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
 mod shop;
 
@@ -8,9 +9,7 @@ use lockstock_stock::event::{Operation, Outcome};
 use lockstock_stock::limits::SWEEP_PER_COMMAND;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::{Reason, Refusal};
-use shop::{
-    MINUTE, SECOND, Shop, adjust, all, at, lock, lock_and_deduct, lock_for, order, parts,
-};
+use shop::{MINUTE, SECOND, Shop, adjust, all, at, lock, lock_and_deduct, lock_for, order, parts};
 
 /// More than any command sweeps on its own account.
 const MANY: usize = 700;

@@ -67,9 +67,8 @@ fn run(table: &str, text: &str) -> Met {
             met.add(std::mem::replace(&mut shop, Shop::new()).met);
             continue;
         }
-        if let Err(difference) = shop.line(line) {
-            panic!("{table}.txt:{number}: {line}\n{difference}");
-        }
+        let fits = shop.line(line);
+        assert_eq!(fits, Ok(()), "{table}.txt:{number}: {line}");
     }
     shop.end();
     met.add(shop.met);

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BACKOFF_FIRST: Final = 0.1
+# Beyond the deadline of a stop: a transaction that is under way may end.
+_LAST_WRITE: Final = 1.0
 
 
 class Feed(Protocol):
@@ -153,7 +155,7 @@ class Projector:
             self._thread.join(deadline)
             self._stopping.set()
             self._wake.set()
-            self._thread.join(deadline)
+            self._thread.join(_LAST_WRITE)
         self._engine.dispose()
         if self.status.state is not ProjectorState.REFUSED:
             self._set(state=ProjectorState.STOPPED)

@@ -5,8 +5,8 @@ two together.
 
 Conventions. Names stand as text, never as numbers of the engine. Times are integers: microseconds since
 1970-01-01 UTC, 0 for "never" (in PostgreSQL: `to_timestamp(deadline / 1e6)`). An empty text means "none".
-Quantities are whole units. No constraint besides the primary keys can refuse a row: what is journalled has
-happened.
+Quantities are whole units. `returning` is a reserved word of SQL: write that column in quotes. No constraint
+besides the primary keys can refuse a row: what is journalled has happened.
 
 Three roles of columns: keys; columns that a batch sets (in a batch NULL means "keep what stands there"; in
 the tables it never stands); counters, to which a batch adds. Tables of history are only ever appended to.

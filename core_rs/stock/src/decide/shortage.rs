@@ -3,17 +3,17 @@
 use super::draft::Draft;
 use super::source::Wanted;
 use crate::command::WarehouseState;
-use crate::counters::{Counter, LineCounter, ReceiptCounter};
+use crate::counters::{AllocationCounter as A, Counter, ReceiptCounter};
 use crate::ids::{Micros, SkuIx, Units, WarehouseIx};
 use crate::limits::NEXT_UNLOCK_SCAN_MAX;
 use crate::refusal::ShortSku;
-use crate::state::State;
+use crate::state::{Allocation, State};
 
 /// One entry a short SKU, in the order of the lines.
 pub(super) fn of(draft: &Draft<'_>, wanted: &[Wanted], candidates: &[WarehouseIx]) -> Vec<ShortSku> {
     let short: Vec<&Wanted> = wanted.iter().filter(|want| want.here < want.asked).collect();
     let skus: Vec<SkuIx> = short.iter().map(|want| want.sku).collect();
-    let unlocks = next_unlocks(draft.state, &skus);
+    let unlocks = next_unlocks(draft, &skus);
     short.into_iter().zip(unlocks).map(|(want, at)| entry(draft, want, candidates, at)).collect()
 }
 
@@ -47,25 +47,24 @@ fn entry(
             WarehouseState::Active | WarehouseState::Closed => {}
         }
     }
-    if short.locked == 0 {
-        // The lock that was found is one that this very command gives up.
-        short.next_unlock_at = None;
-    }
     short
 }
 
 /// When the next lock on each SKU ends, as far as it is among the next locks to end.
-fn next_unlocks(state: &State, skus: &[SkuIx]) -> Vec<Option<Micros>> {
+fn next_unlocks(draft: &Draft<'_>, skus: &[SkuIx]) -> Vec<Option<Micros>> {
     let mut found: Vec<Option<Micros>> = vec![None; skus.len()];
     let mut missing: Vec<(SkuIx, usize)> = skus.iter().copied().zip(0..).collect();
     missing.sort_unstable();
-    for (deadline, no) in state.deadlines().take(NEXT_UNLOCK_SCAN_MAX) {
+    for (deadline, no) in draft.state.deadlines().take(NEXT_UNLOCK_SCAN_MAX) {
         if missing.is_empty() {
             break;
         }
-        let lines = state.reservation(no).map_or(&[][..], |reservation| &reservation.lines);
-        for line in lines.iter().filter(|line| line.get(LineCounter::Locked) > 0) {
-            if let Ok(at) = missing.binary_search_by_key(&line.sku, |(sku, _)| *sku) {
+        let lines = draft.state.reservation(no).map_or(&[][..], |reservation| &reservation.lines);
+        for (number, line) in (1..).zip(lines) {
+            let Ok(at) = missing.binary_search_by_key(&line.sku, |(sku, _)| *sku) else { continue };
+            // As the draft has it: an amendment may give up its own lock.
+            let locked = |at: &Allocation| draft.held(no, number, at.warehouse, A::Locked) > 0;
+            if line.allocations.iter().any(locked) {
                 let (_, place) = missing.remove(at);
                 found[place] = Some(deadline);
             }

@@ -58,7 +58,9 @@ pub fn stock(state: &State, world: &World) -> Result<(), String> {
             };
             cells.insert((sku.id.to_string(), state.warehouse(*at).id.to_string()), cell);
         }
-        let Some(twin) = world.skus.get(&*sku.id) else { return Err(format!("SKU {} unknown to twin", sku.id)) };
+        let Some(twin) = world.skus.get(&*sku.id) else {
+            return Err(format!("SKU {} unknown to twin", sku.id));
+        };
         same((&sku.id, "category"), &&*sku.category, &twin.category)?;
         same((&sku.id, "claimed"), &sku.claimed(), &twin.claimed)?;
         let mut pool = (0, 0, 0);
@@ -133,7 +135,9 @@ const fn state_name(state: ReservationState) -> &'static str {
 }
 
 pub fn one_reservation(state: &State, id: Name, twin: &Reservation) -> Result<(), String> {
-    let Some(machine) = state.find_reservation(id) else { return Err(format!("{id} unknown to the machine")) };
+    let Some(machine) = state.find_reservation(id) else {
+        return Err(format!("{id} unknown to the machine"));
+    };
     same((id, "state"), &state_name(machine.state()), &twin.state())?;
     let names = |list: &[lockstock_stock::ids::WarehouseIx]| {
         list.iter().map(|at| state.warehouse(*at).id.to_string()).collect::<Vec<_>>()

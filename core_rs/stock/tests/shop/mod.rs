@@ -144,11 +144,7 @@ pub fn document(kind: DocumentKind, id: &'static str, live: Live<'static>) -> Pu
 }
 
 pub fn warehouse(id: &'static str, state: WarehouseState) -> PutDocument<'static> {
-    document(
-        DocumentKind::Warehouse,
-        id,
-        Live::Warehouse { state, skus: Vec::new(), categories: Vec::new() },
-    )
+    document(DocumentKind::Warehouse, id, Live::Warehouse { state, skus: Vec::new(), categories: Vec::new() })
 }
 
 pub fn wanted(sku: &'static str, quantity: Units) -> Wanted<'static> {
@@ -221,10 +217,6 @@ pub fn amend(reservation: &'static str, deltas: &[(LineNo, Units)]) -> Command<'
     }
 }
 
-pub fn returned(
-    reservation: &'static str,
-    warehouse: &'static str,
-    lines: &[Returned],
-) -> Command<'static> {
+pub fn returned(reservation: &'static str, warehouse: &'static str, lines: &[Returned]) -> Command<'static> {
     Command::Return { reservation, warehouse, lines: lines.to_vec() }
 }

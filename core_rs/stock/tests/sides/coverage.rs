@@ -96,7 +96,10 @@ const FAILS_WITH: &[(Operation, &[Reason])] = {
         (Operation::Set, &[R::StaleValue, R::QuantityNotHeld, R::SurplusShort]),
         (Operation::ExpectReceipt, &[R::ReceiptExists]),
         (Operation::Receive, &[R::ReceiptExceedsExpected, R::ReceiptExists]),
-        (Operation::DraftTransfer, &[R::QuantityNotHeld, R::SurplusShort, R::TransferExists, R::SameWarehouse]),
+        (
+            Operation::DraftTransfer,
+            &[R::QuantityNotHeld, R::SurplusShort, R::TransferExists, R::SameWarehouse],
+        ),
         (Operation::CancelTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
         (Operation::PushTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
         (Operation::RecallTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
@@ -104,7 +107,10 @@ const FAILS_WITH: &[(Operation, &[Reason])] = {
         (Operation::ReceiveTransfer, &[R::ReceiptExceedsExpected, R::TransferClosed]),
         (Operation::CloseTransfer, &[R::TransferNotBalanced, R::TransferClosed]),
         (Operation::Exchange, &[R::ReturnExceedsShipped, R::InsufficientStock]),
-        (Operation::Amend, &[R::BelowShipped, R::InsufficientStock, R::ParcelLimit, R::StaleVersion, R::FieldsConflict]),
+        (
+            Operation::Amend,
+            &[R::BelowShipped, R::InsufficientStock, R::ParcelLimit, R::StaleVersion, R::FieldsConflict],
+        ),
         (Operation::PutDocuments, &[R::WarehouseNotEmpty, R::DocumentExists, R::StaleVersion]),
     ]
 };

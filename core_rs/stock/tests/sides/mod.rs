@@ -65,10 +65,10 @@ impl Sides {
             };
             self.must(same);
         }
-        if self.steps % 40 == 0 {
+        if self.steps.is_multiple_of(40) {
             self.must(self.machine.state().check().map_err(|violation| format!("check: {violation}")));
         }
-        if self.steps % 150 == 0 {
+        if self.steps.is_multiple_of(150) {
             self.snapshot();
         }
     }
@@ -229,7 +229,11 @@ fn granted(answer: &lockstock_stock::answer::Answer, done: &Done) -> Result<(), 
     }
     let machine = (answer.outcome, &answer.refused, answer.split_exact);
     let twin = (done.outcome, &done.refused, done.split_exact);
-    if machine == twin { Ok(()) } else { Err(format!("other answers\n  machine {machine:?}\n  twin    {twin:?}")) }
+    if machine == twin {
+        Ok(())
+    } else {
+        Err(format!("other answers\n  machine {machine:?}\n  twin    {twin:?}"))
+    }
 }
 
 type Noted = (ExceptionKind, String, String, i64, Option<String>);

@@ -160,7 +160,7 @@ impl Shop {
                     .map(|(line, at, units)| format!("{line}@{}:{units}", state.warehouse(*at).id))
                     .chain(availability.refused.iter().map(|(line, units)| format!("{line}@-:{units}")))
                     .collect();
-                if wanted.rest() == said { Ok(()) } else { Err(format!("{}", said.join(" "))) }
+                if wanted.rest() == said { Ok(()) } else { Err(said.join(" ")) }
             }
             Err(refusal) => {
                 let reason = wanted.word()?;

@@ -31,7 +31,13 @@ impl Attempt<'_> {
     }
 
     /// Walks the warehouses of a line in plan order and takes from each what it holds.
-    fn walk(&self, what: &Selection<'static>, at: usize, units: Units, holds: fn(&Held) -> Units) -> Vec<(Name, Units)> {
+    fn walk(
+        &self,
+        what: &Selection<'static>,
+        at: usize,
+        units: Units,
+        holds: fn(&Held) -> Units,
+    ) -> Vec<(Name, Units)> {
         let mut rest = units;
         let mut taken = Vec::new();
         for held in &self.world.reservations[what.reservation].lines[at].held {
@@ -119,8 +125,7 @@ impl Attempt<'_> {
     fn route_again(&mut self, what: &Selection<'static>, order: &Reservation, at: usize, units: Units) {
         let sku = order.lines[at].sku;
         let want = Want { line: at, sku, units };
-        let terms =
-            Terms { except: what.warehouse, allow_partial: true, ..Terms::whole(&order.source, 0) };
+        let terms = Terms { except: what.warehouse, allow_partial: true, ..Terms::whole(&order.source, 0) };
         let takes = self.route(&[want], &terms);
         // Nobody has any: no refusal, but a claim.
         self.broken = Broken::default();

@@ -99,10 +99,18 @@ impl Twin {
 
     /// Carries a request out. `sequence` is the number its event gets if it is granted; keys stamped at
     /// or before `horizon_ms` are forgotten.
-    pub fn step(&mut self, request: &Request<'static>, now: Micros, sequence: u64, horizon_ms: u64) -> Verdict {
+    pub fn step(
+        &mut self,
+        request: &Request<'static>,
+        now: Micros,
+        sequence: u64,
+        horizon_ms: u64,
+    ) -> Verdict {
         self.world.expire(now);
         let stamp = stamp_ms(request.key);
-        if stamp > horizon_ms && let Some(digest) = self.keys.get(&request.key) {
+        if stamp > horizon_ms
+            && let Some(digest) = self.keys.get(&request.key)
+        {
             return Verdict::Known { same: *digest == request.fingerprint.digest };
         }
         let now_ms = u64::try_from(now / 1_000).unwrap();
@@ -152,7 +160,9 @@ impl Attempt<'_> {
             Command::ShortPick(what) => self.short_pick(what),
             Command::ExpectReturn(what) => self.expect_return(what),
             Command::CancelReturn(what) => self.cancel_return(what),
-            Command::Return { reservation, warehouse, lines } => self.take_back(reservation, warehouse, lines),
+            Command::Return { reservation, warehouse, lines } => {
+                self.take_back(reservation, warehouse, lines);
+            }
             Command::Adjust { adjustment, lines } => self.adjust(*adjustment, lines),
             Command::Set { lines } => self.set(lines),
             Command::ExpectReceipt { receipt, warehouse, expected_at, lines } => {

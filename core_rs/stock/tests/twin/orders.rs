@@ -34,7 +34,7 @@ impl Attempt<'_> {
         let Some(source) = self.source(&order.demand.from) else { return };
         let allow_partial = order.demand.allow_partial;
         let terms = Terms { allow_partial, ..Terms::whole(&source, order.demand.max_parcels) };
-        let takes = self.route(&wants, &terms);
+        let chosen = self.route(&wants, &terms);
         if !self.clean() {
             return;
         }
@@ -56,7 +56,7 @@ impl Attempt<'_> {
             self.world.line(order.reservation, line as usize - 1).refused += units;
             self.done.outcome = Outcome::Partial;
         }
-        for take in takes {
+        for take in chosen {
             self.grant(order.reservation, &take, paid);
         }
     }
@@ -228,10 +228,11 @@ impl Attempt<'_> {
 
     /// Each line from the warehouses it had; where they do not have it all, routed, they first.
     fn find_again(&mut self, order: &Reservation, parts: &Parts) -> Option<Vec<Take>> {
-        if let Some(takes) = self.from_old(order, parts) {
+        if let Some(takes) = self.old_places_have_it(order, parts) {
             return Some(takes);
         }
-        let want = |(line, units): &(usize, Units)| Want { line: *line, sku: order.lines[*line].sku, units: *units };
+        let want =
+            |(line, units): &(usize, Units)| Want { line: *line, sku: order.lines[*line].sku, units: *units };
         let wants: Vec<Want> = parts.iter().map(want).collect();
         let old = used(order, |_| true);
         let terms = Terms { first: &old, ..Terms::whole(&order.source, order.max_parcels) };
@@ -241,13 +242,19 @@ impl Attempt<'_> {
         found.then_some(takes)
     }
 
-    fn from_old(&self, order: &Reservation, parts: &Parts) -> Option<Vec<Take>> {
+    fn old_places_have_it(&self, order: &Reservation, parts: &Parts) -> Option<Vec<Take>> {
         let mut world = self.world.clone();
         let mut takes = Vec::new();
         for (line, units) in parts {
             let sku = order.lines[*line].sku;
             let mut missing = *units;
-            for held in order.lines[*line].held.iter().filter(|held| world.is(held.warehouse, Active)).copied().collect::<Vec<_>>() {
+            for held in order.lines[*line]
+                .held
+                .iter()
+                .filter(|held| world.is(held.warehouse, Active))
+                .copied()
+                .collect::<Vec<_>>()
+            {
                 let cell = world.cell(sku, held.warehouse);
                 let some = missing.min(cell.available.max(0));
                 missing -= some;

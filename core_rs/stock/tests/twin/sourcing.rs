@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lockstock_stock::command::{From, WarehouseState, Wanted};
+use lockstock_stock::command::{From, Wanted, WarehouseState};
 use lockstock_stock::ids::{LineNo, Units};
 use lockstock_stock::refusal::{Reason, ShortSku};
 
+use super::Attempt;
 use super::routing::{BySku, choose};
 use super::world::{Name, Source};
-use super::Attempt;
 
 /// Units that a line takes from a warehouse, in plan order within the line.
 pub struct Take {
@@ -112,7 +112,8 @@ impl Attempt<'_> {
             let shelves: Units = candidates.iter().map(|at| self.shelf(at, sku)).sum();
             there.insert(*sku, shelves.min(self.world.free(sku)).max(0));
         }
-        let short: Vec<Name> = asked.iter().filter(|(sku, units)| there[*sku] < **units).map(|(sku, _)| *sku).collect();
+        let short: Vec<Name> =
+            asked.iter().filter(|(sku, units)| there[*sku] < **units).map(|(sku, _)| *sku).collect();
         let nothing = asked.keys().all(|sku| there[sku] == 0);
         if !short.is_empty() && (!terms.allow_partial || nothing) {
             self.rule(Reason::InsufficientStock);
@@ -138,8 +139,10 @@ impl Attempt<'_> {
             *demand.entry(want.sku).or_default() += want.units;
         }
 
-        let mut shelves: Vec<BySku<Name>> =
-            candidates.iter().map(|at| demand.keys().map(|sku| (*sku, self.shelf(at, sku))).collect()).collect();
+        let mut shelves: Vec<BySku<Name>> = candidates
+            .iter()
+            .map(|at| demand.keys().map(|sku| (*sku, self.shelf(at, sku))).collect())
+            .collect();
         // What ships anyway stands first and gives all it can; the fewest others give the rest.
         let mut positions: Vec<usize> = (0..terms.shipping.len()).collect();
         let others = &shelves[positions.len()..];
@@ -189,9 +192,11 @@ impl Attempt<'_> {
                 continue;
             }
             let cells = || self.world.cells.iter().filter(|((sku, _), _)| *sku == want.sku);
-            let shelf = |state: WarehouseState, candidate: bool| -> Units {
+            let stands = |state: WarehouseState, candidate: bool| -> Units {
                 cells()
-                    .filter(|((_, at), _)| self.world.is(at, state) && (!candidate || !candidates.contains(at)))
+                    .filter(|((_, at), _)| {
+                        self.world.is(at, state) && (!candidate || !candidates.contains(at))
+                    })
                     .map(|(_, cell)| cell.available.max(0))
                     .sum()
             };
@@ -206,8 +211,8 @@ impl Attempt<'_> {
                 lines: vec![line],
                 asked: want.units,
                 available_here: candidates.iter().map(|at| self.shelf(at, want.sku)).sum(),
-                available_elsewhere: shelf(WarehouseState::Active, true),
-                available_paused: shelf(WarehouseState::Paused, false),
+                available_elsewhere: stands(WarehouseState::Active, true),
+                available_paused: stands(WarehouseState::Paused, false),
                 locked: cells().map(|(_, cell)| cell.locked).sum(),
                 claimed: self.world.skus[want.sku].claimed,
                 next_unlock_at: locks.map(|r| r.deadline).min(),

@@ -84,9 +84,17 @@ impl Attempt<'_> {
     /// No counter passes 10^15.
     pub fn counters_fit(&mut self) {
         let fit = self.world.cells.values().all(|cell| {
-            [cell.available, cell.defective, cell.in_transit, cell.received, cell.found, cell.lost, cell.shipped]
-                .iter()
-                .all(|units| *units <= COUNTER_MAX)
+            [
+                cell.available,
+                cell.defective,
+                cell.in_transit,
+                cell.received,
+                cell.found,
+                cell.lost,
+                cell.shipped,
+            ]
+            .iter()
+            .all(|units| *units <= COUNTER_MAX)
         });
         self.unless(fit, Reason::CounterOverflow);
     }
@@ -114,9 +122,11 @@ impl Attempt<'_> {
             let gives = |world: &World, at: Name| {
                 if world.is(at, WarehouseState::Active) { world.peek(sku, at).available } else { 0 }
             };
-            let touched = self.world.cells.iter().filter(|((of, at), _)| {
-                *of == sku && gives(&self.world, at) < gives(before, at)
-            });
+            let touched = self
+                .world
+                .cells
+                .iter()
+                .filter(|((of, at), _)| *of == sku && gives(&self.world, at) < gives(before, at));
             let places: Vec<Name> = touched.map(|((_, at), _)| *at).collect();
             for warehouse in places {
                 self.done.exceptions.push((ExceptionKind::PoolShort, sku, warehouse, -is, None));

@@ -23,7 +23,13 @@ impl Attempt<'_> {
         true
     }
 
-    pub fn expect_receipt(&mut self, id: Name, warehouse: Name, expected_at: Micros, lines: &[SkuPart<'static>]) {
+    pub fn expect_receipt(
+        &mut self,
+        id: Name,
+        warehouse: Name,
+        expected_at: Micros,
+        lines: &[SkuPart<'static>],
+    ) {
         let there = self.receipt(id, warehouse);
         self.sums_in_range(lines.iter().map(|line| (line.sku, line.quantity.unwrap())));
         for line in lines {

@@ -107,7 +107,9 @@ impl Line {
     fn balances(&self) -> bool {
         self.requested == self.locked + self.deducted + self.unlocked + self.expired
             && self.deducted
-                == self.sum(|held| held.allocated + held.picking + held.shipped) + self.cancelled + self.claimed
+                == self.sum(|held| held.allocated + held.picking + held.shipped)
+                    + self.cancelled
+                    + self.claimed
             && self.locked == self.sum(|held| held.locked)
             && self.returned + self.sum(|held| held.returning) <= self.sum(|held| held.shipped)
     }
@@ -257,9 +259,13 @@ impl World {
     /// The sum of `available` over ACTIVE warehouses less what is claimed.
     pub fn free(&self, sku: &str) -> Units {
         let active = |warehouse: Name| self.is(warehouse, WarehouseState::Active);
-        let shelf: Units =
-            self.cells.iter().filter(|((of, at), _)| *of == sku && active(at)).map(|(_, cell)| cell.available).sum();
-        shelf - self.skus[sku].claimed
+        let on_shelves: Units = self
+            .cells
+            .iter()
+            .filter(|((of, at), _)| *of == sku && active(at))
+            .map(|(_, cell)| cell.available)
+            .sum();
+        on_shelves - self.skus[sku].claimed
     }
 
     /// Every due lock is over. The twin does this before it looks at anything.
@@ -298,7 +304,11 @@ impl World {
         for (id, sku) in &self.skus {
             let lines = || self.reservations.values().flat_map(|r| &r.lines).filter(|line| line.sku == *id);
             assert_eq!(sku.claimed, lines().map(|line| line.claimed).sum::<Units>(), "twin: claimed of {id}");
-            assert_eq!(sku.pool_locked, lines().map(|line| line.locked).sum::<Units>(), "twin: locked of {id}");
+            assert_eq!(
+                sku.pool_locked,
+                lines().map(|line| line.locked).sum::<Units>(),
+                "twin: locked of {id}"
+            );
             let sold = lines().map(|line| line.deducted - line.cancelled - line.returned).sum::<Units>();
             assert_eq!(sku.pool_sold, sold, "twin: sold of {id}");
         }

@@ -33,8 +33,8 @@ pub fn limits(seed: u64) -> Limits {
         hold_default: 10 * MINUTE,
         extensions_max: 2,
         lock_lifetime_max: 40 * MINUTE,
-        key_retention: if seed % 2 == 0 { 120 * MINUTE } else { 96 * 60 * MINUTE },
-        keys_max: if seed % 5 == 0 { 100 } else { 1_000_000 },
+        key_retention: if seed.is_multiple_of(2) { 120 * MINUTE } else { 96 * 60 * MINUTE },
+        keys_max: if seed.is_multiple_of(5) { 100 } else { 1_000_000 },
         ..Limits::default()
     }
 }
@@ -227,7 +227,8 @@ impl Workload {
 pub fn fingerprint(command: &Command<'static>, reason: &str) -> Fingerprint {
     let mut text = String::new();
     write!(text, "{command:?} {reason}").unwrap();
-    let digest =
-        text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let digest = text
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
     Fingerprint { digest, fields: vec![(0, u32::try_from(digest >> 32).unwrap())] }
 }

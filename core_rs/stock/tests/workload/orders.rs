@@ -82,7 +82,12 @@ impl Workload {
     }
 
     /// Parts of a reservation: none, or some lines with fitting and unfitting quantities.
-    fn parts(&mut self, order: Option<&Reservation>, always: bool, holds: impl Fn(&Line) -> Units) -> Vec<Part> {
+    fn parts(
+        &mut self,
+        order: Option<&Reservation>,
+        always: bool,
+        holds: impl Fn(&Line) -> Units,
+    ) -> Vec<Part> {
         let lines: Vec<(LineNo, Units)> = match order {
             Some(order) => (1..).zip(order.lines.iter().map(holds)).collect(),
             None => vec![(1, 1)],
@@ -118,7 +123,13 @@ impl Workload {
     }
 
     /// The same at a warehouse: one that holds something, mostly, or (where it may) at all of them.
-    fn selection_at(&mut self, world: &World, anywhere: bool, always: bool, holds: fn(&Held) -> Units) -> Selection<'static> {
+    fn selection_at(
+        &mut self,
+        world: &World,
+        anywhere: bool,
+        always: bool,
+        holds: fn(&Held) -> Units,
+    ) -> Selection<'static> {
         let reservation = self.reservation(world, |order| order.sum(|line| line.sum(holds)) > 0);
         let order = world.reservations.get(reservation).map(|order| &**order);
         let mut warehouse = self.warehouse();
@@ -139,7 +150,8 @@ impl Workload {
         if anywhere && self.rng.percent(60) {
             warehouse = "";
         }
-        let here = |held: &Held| if warehouse.is_empty() || held.warehouse == warehouse { holds(held) } else { 0 };
+        let here =
+            |held: &Held| if warehouse.is_empty() || held.warehouse == warehouse { holds(held) } else { 0 };
         let parts = self.parts(order, always, |line| line.sum(here));
         Selection { reservation, warehouse, parts }
     }
@@ -157,7 +169,8 @@ impl Workload {
     pub fn cancel(&mut self, world: &World) -> Command<'static> {
         let claims = self.rng.percent(30);
         let paid = |line: &Line| line.claimed + line.sum(|held| held.allocated + held.picking);
-        let fits = move |order: &Reservation| order.sum(|line| if claims { line.claimed } else { paid(line) }) > 0;
+        let fits =
+            move |order: &Reservation| order.sum(|line| if claims { line.claimed } else { paid(line) }) > 0;
         Command::Cancel(self.selection(world, fits, paid))
     }
 
@@ -287,7 +300,7 @@ impl Workload {
         }
         let version = order.and_then(|order| order.version);
         let expected_version = match self.rng.below(10) {
-            0 => Some(version.map_or(1_000_000, |version| version + 1)),
+            0 => Some(version.map_or(1_000_000, |version| version + 1_000)),
             1..=3 => version,
             _ => None,
         };

@@ -35,7 +35,11 @@ impl Workload {
             documents.push(put(DocumentKind::Sku, sku, self.live_sku()));
         }
         for warehouse in WAREHOUSES {
-            documents.push(put(DocumentKind::Warehouse, warehouse, self.live_warehouse(WarehouseState::Active)));
+            documents.push(put(
+                DocumentKind::Warehouse,
+                warehouse,
+                self.live_warehouse(WarehouseState::Active),
+            ));
         }
         for region in REGIONS {
             documents.push(put(DocumentKind::Region, region, Live::Nothing));
@@ -62,10 +66,15 @@ impl Workload {
                     WarehouseState::Paused,
                     WarehouseState::Closed,
                 ]);
-                vec![put(DocumentKind::Warehouse, self.some_warehouse(world, state), self.live_warehouse(state))]
+                vec![put(
+                    DocumentKind::Warehouse,
+                    self.some_warehouse(world, state),
+                    self.live_warehouse(state),
+                )]
             }
             7 => {
-                let region = if self.rng.percent(10) { "no-such-region" } else { self.rng.pick(&REGIONS[..3]) };
+                let region =
+                    if self.rng.percent(10) { "no-such-region" } else { self.rng.pick(&REGIONS[..3]) };
                 vec![put(DocumentKind::RoutePlan, region, self.live_plan())]
             }
             8 => {
@@ -99,7 +108,9 @@ impl Workload {
 
     /// To close one, mostly one that is empty.
     fn some_warehouse(&mut self, world: &World, state: WarehouseState) -> Name {
-        let empty = |name: &Name| world.cells.iter().filter(|((_, at), _)| at == name).all(|(_, cell)| cell.on_hand() == 0);
+        let empty = |name: &Name| {
+            world.cells.iter().filter(|((_, at), _)| at == name).all(|(_, cell)| cell.on_hand() == 0)
+        };
         let spare: Vec<Name> = WAREHOUSES.into_iter().filter(empty).collect();
         if state == WarehouseState::Closed && !spare.is_empty() && self.rng.percent(70) {
             return self.rng.pick(&spare);

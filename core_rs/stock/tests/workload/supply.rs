@@ -1,8 +1,6 @@
 //! Commands beside buyers: adjustments, receipts, transfers.
 
-use lockstock_stock::command::{
-    Adjustment, Arrival, Command, Rest, SetLine, SetTarget, SkuPart, StockLine,
-};
+use lockstock_stock::command::{Adjustment, Arrival, Command, Rest, SetLine, SetTarget, SkuPart, StockLine};
 use lockstock_stock::ids::Units;
 
 use super::{MINUTE, SKUS, WAREHOUSES, Workload, ids};
@@ -34,7 +32,11 @@ impl Workload {
     fn more(&mut self, adjustment: Adjustment) -> Command<'static> {
         let count = 1 + self.rng.below(2);
         let lines = (0..count)
-            .map(|_| StockLine { sku: self.sku(), warehouse: self.warehouse(), quantity: self.rng.between(1, 9) })
+            .map(|_| StockLine {
+                sku: self.sku(),
+                warehouse: self.warehouse(),
+                quantity: self.rng.between(1, 9),
+            })
             .collect();
         Command::Adjust { adjustment, lines }
     }
@@ -90,9 +92,8 @@ impl Workload {
             (ids().receipts[self.receipts - 1], self.warehouse())
         };
         let count = 1 + self.rng.below(3);
-        let lines = (0..count)
-            .map(|_| SkuPart { sku: self.sku(), quantity: Some(self.rng.between(1, 6)) })
-            .collect();
+        let lines =
+            (0..count).map(|_| SkuPart { sku: self.sku(), quantity: Some(self.rng.between(1, 6)) }).collect();
         let expected_at = if self.rng.percent(40) { 0 } else { self.now + self.rng.between(0, 600 * MINUTE) };
         Command::ExpectReceipt { receipt, warehouse, expected_at, lines }
     }
@@ -173,7 +174,11 @@ impl Workload {
         }
     }
 
-    fn transfer_parts(&mut self, world: &World, holds: fn(&TransferLine) -> Units) -> (Name, Vec<SkuPart<'static>>) {
+    fn transfer_parts(
+        &mut self,
+        world: &World,
+        holds: fn(&TransferLine) -> Units,
+    ) -> (Name, Vec<SkuPart<'static>>) {
         let id = self.transfer(world, |transfer| transfer.lines.iter().map(holds).sum::<Units>() > 0);
         if self.rng.percent(45) {
             return (id, Vec::new());
@@ -213,7 +218,8 @@ impl Workload {
     }
 
     pub fn close_transfer(&mut self, world: &World) -> Command<'static> {
-        let ready = |transfer: &Transfer| transfer.lines.iter().all(|line| line.allocated + line.picking == 0);
+        let ready =
+            |transfer: &Transfer| transfer.lines.iter().all(|line| line.allocated + line.picking == 0);
         let transfer = self.transfer(world, ready);
         let mut lines = Vec::new();
         if let Some(known) = world.transfers.get(transfer) {
