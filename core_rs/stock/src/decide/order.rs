@@ -1,5 +1,7 @@
 //! New reservations: `Lock`, `LockAndDeduct`, the replacement of an `Exchange`, and the dry run.
 
+use std::collections::BTreeSet;
+
 use super::draft::{Draft, Spot};
 use super::find;
 use super::source::{Ask, Granted, Routing, choose};
@@ -139,6 +141,12 @@ fn source(state: &State, from: &From<'_>) -> Result<Source, Refusal> {
             .map(Source::Region)
             .ok_or_else(|| Refusal::RegionNotFound { region: (*id).to_owned() }),
         From::Warehouses(ids) => {
+            let mut seen = BTreeSet::new();
+            // Named twice, a warehouse would be counted twice.
+            if let Some(twice) = ids.iter().find(|id| !seen.insert(**id)) {
+                let (field, value) = ("warehouses.warehouses".to_owned(), (*twice).to_owned());
+                return Err(Refusal::LineRepeated { field, value });
+            }
             let warehouses: Result<Vec<WarehouseIx>, Refusal> =
                 ids.iter().map(|id| find::warehouse(state, id)).collect();
             warehouses.map(|list| Source::Warehouses(list.into_boxed_slice()))

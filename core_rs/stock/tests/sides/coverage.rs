@@ -103,9 +103,12 @@ const FAILS_WITH: &[(Operation, &[Reason])] = {
         (Operation::CancelTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
         (Operation::PushTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
         (Operation::RecallTransfer, &[R::QuantityNotHeld, R::TransferClosed]),
-        (Operation::ShipTransfer, &[R::QuantityNotHeld, R::OnHandShort, R::TransferClosed]),
+        (
+            Operation::ShipTransfer,
+            &[R::QuantityNotHeld, R::OnHandShort, R::TransferClosed, R::WarehouseClosed],
+        ),
         (Operation::ReceiveTransfer, &[R::ReceiptExceedsExpected, R::TransferClosed]),
-        (Operation::CloseTransfer, &[R::TransferNotBalanced, R::TransferClosed]),
+        (Operation::CloseTransfer, &[R::TransferNotBalanced, R::TransferClosed, R::WarehouseClosed]),
         (Operation::Exchange, &[R::ReturnExceedsShipped, R::InsufficientStock]),
         (
             Operation::Amend,

@@ -76,7 +76,8 @@ pub struct Workload {
     extras: usize,
     keys: u128,
     history: Vec<Request<'static>>,
-    /// The most units a shelf opens with.
+    /// How many of a hundred shelves open with units, and with how many at most.
+    fullness: u64,
     richness: i64,
 }
 
@@ -91,12 +92,22 @@ impl Workload {
             extras: 0,
             keys: 0,
             history: Vec::new(),
+            fullness: [15, 50, 60][usize::try_from(seed % 3).unwrap()],
             richness: [3, 10, 40][usize::try_from(seed % 3).unwrap()],
         }
     }
 
-    /// Time goes on: mostly seconds, sometimes long enough for locks to lapse.
-    pub fn tick(&mut self) {
+    /// Time goes on: mostly seconds, sometimes long enough for locks to lapse, sometimes to the very
+    /// microsecond at which the next one does.
+    pub fn tick(&mut self, world: &World) {
+        let ahead = world.reservations.values().filter(|order| order.sum(|line| line.locked) > 0);
+        let next = ahead.map(|order| order.deadline).filter(|deadline| *deadline > self.now).min();
+        if let Some(deadline) = next
+            && self.rng.percent(4)
+        {
+            self.now = deadline;
+            return;
+        }
         self.now += match self.rng.below(100) {
             0..=29 => 0,
             30..=84 => self.rng.between(1, 20 * SECOND),

@@ -1,6 +1,8 @@
 //! Commands beside buyers: adjustments, receipts, transfers.
 
-use lockstock_stock::command::{Adjustment, Arrival, Command, Rest, SetLine, SetTarget, SkuPart, StockLine};
+use lockstock_stock::command::{
+    Adjustment, Arrival, Command, Rest, SetLine, SetTarget, SkuPart, StockLine, WarehouseState,
+};
 use lockstock_stock::ids::Units;
 
 use super::{MINUTE, SKUS, WAREHOUSES, Workload, ids};
@@ -147,7 +149,9 @@ impl Workload {
         };
         let (sku, from, there) = self.place(world, |cell| cell.available);
         let to = if self.rng.percent(5) { from } else { self.warehouse() };
-        let mut lines = vec![SkuPart { sku, quantity: Some(self.units(there)) }];
+        let whole = there > 0 && self.rng.percent(30);
+        let units = if whole { there } else { self.units(there) };
+        let mut lines = vec![SkuPart { sku, quantity: Some(units) }];
         if self.rng.percent(40) {
             let sku = self.rng.pick(&SKUS);
             let there = world.peek(sku, from).available;
@@ -159,7 +163,14 @@ impl Workload {
     fn transfer(&mut self, world: &World, fits: impl Fn(&Transfer) -> bool) -> Name {
         let all: Vec<Name> = world.transfers.keys().copied().collect();
         let fitting = world.transfers.iter().filter(|(_, transfer)| !transfer.closed && fits(transfer));
-        let fitting: Vec<Name> = fitting.map(|(id, _)| *id).collect();
+        let mut fitting: Vec<Name> = fitting.map(|(id, _)| *id).collect();
+        if self.rng.percent(50) {
+            // One end of it has closed since.
+            let shut = |name: Name| world.is(name, WarehouseState::Closed);
+            let cut_off = |id: &Name| shut(world.transfers[id].from) || shut(world.transfers[id].to);
+            let some: Vec<Name> = fitting.iter().copied().filter(cut_off).collect();
+            fitting = if some.is_empty() { fitting } else { some };
+        }
         self.owner(&fitting, &all, "no-such-transfer")
     }
 
@@ -234,12 +245,12 @@ impl Workload {
         Command::CloseTransfer { transfer, lines }
     }
 
-    /// Opening stock: about every second shelf holds something.
+    /// Opening stock.
     pub fn opening_stock(&mut self) -> Command<'static> {
         let mut lines = Vec::new();
         for sku in SKUS {
             for warehouse in WAREHOUSES {
-                if self.rng.percent(50) {
+                if self.rng.percent(self.fullness) {
                     lines.push(StockLine { sku, warehouse, quantity: self.rng.between(1, self.richness) });
                 }
             }
