@@ -7,6 +7,7 @@ Everything here hands bytes over and gets bytes back. No call holds the GIL whil
 core are `CoreError`s with a sentence; refusals of a call are `Status` bytes, never exceptions.
 """
 
+from collections.abc import Callable
 from typing import Final, final
 
 BUILD_PROFILE: Final[str]
@@ -75,12 +76,19 @@ class Engine:
     def wait_failed(self, timeout: float) -> str | None:
         """Waits, without the GIL, until the engine has failed; the sentence, or None after `timeout` s."""
 
-    def serve_fast_lane(self, address: str, settings: str) -> FastLane:
+    def serve_fast_lane(
+        self,
+        address: str,
+        settings: str,
+        authorize: Callable[[dict[str, str | bytes], str], bool] | None = None,
+    ) -> FastLane:
         """Starts the fast lane on `host:port` (port 0: any).
 
         `settings` is JSON, all of it optional: threads, message_bytes_max, connections_max,
         streams_per_connection_max, keepalive_interval_ms, keepalive_timeout_ms, header_list_bytes_max,
-        stream_window. Raises CoreError when a setting is wrong or the address cannot be bound.
+        stream_window. `authorize` is asked before every call with the caller's metadata and the full name of
+        the method; None lets everybody call everything and keeps Python off the lane. Raises CoreError when a
+        setting is wrong or the address cannot be bound.
         """
 
     def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:

@@ -197,7 +197,12 @@ class Running:
         self._fast_lane: _core.FastLane | None = None
         if settings.fast_lane_address:
             try:
-                lane = core.serve_fast_lane(settings.fast_lane_address, fast_lane_settings(settings))
+                lane = core.serve_fast_lane(
+                    settings.fast_lane_address,
+                    fast_lane_settings(settings),
+                    # Nobody to ask: Python stays off the lane.
+                    None if authorize is everybody else authorize,
+                )
             except _core.CoreError as error:
                 raise StartError(error.code, str(error)) from error
             self._fast_lane = lane

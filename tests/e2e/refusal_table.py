@@ -521,6 +521,14 @@ GROUNDS_OF_THEIR_OWN = [
         "a frozen server", "FROZEN", S + "Increase", op.IncreaseRequest(lines=[stock_line()]), ground="frozen"
     ),
     Case("a draining server", "DRAINING", S + "Execute", op.Command(lock=lock()), ground="draining"),
+    Case(
+        "a caller whom the hook does not let in",
+        "PERMISSION_DENIED",
+        S + "GetStock",
+        stock.GetStockRequest(sku="BOOK"),
+        {"method": S + "GetStock"},
+        ground="guarded",
+    ),
 ]
 
 TABLE = FORM + UNKNOWN + TAKEN + REFUSED + GROUNDS_OF_THEIR_OWN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,9 @@ from google.protobuf.message import Message
 from lockstock.v1 import admin_pb2, errors_pb2, stock_pb2_grpc
 from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import stock_pb2 as stock
+from lockstock_server import compose
 from lockstock_server.flash_sale.server_process import ServerProcess
+from lockstock_server.settings import load
 from refusal_grounds import GROUNDS, Stubs
 from refusal_table import NO_DOOR_CAN, TABLE, Case, stock_line
 
@@ -109,7 +111,7 @@ def seen(error: lockstock.LockstockError) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in TABLE if case.ground != "draining"], ids=lambda case: case.name
+    "case", [case for case in TABLE if case.ground not in {"draining", "guarded"}], ids=lambda case: case.name
 )
 def test_bad_input_is_refused_with_its_reason_alike_on_both_doors_and_changes_nothing(
     case: Case, standing: Callable[[str], Standing]
@@ -150,6 +152,36 @@ def test_commands_on_an_open_stream_are_refused_while_the_server_drains(
     for door, stream in streams.items():
         error = lockstock.LockstockError.from_status(next(stream).status)
         assert error.reason == case.reason, door
+
+
+async def test_one_hook_stands_before_both_doors(tmp_path: Path) -> None:
+    (case,) = [case for case in TABLE if case.ground == "guarded"]
+    asked: list[tuple[object, str]] = []
+
+    def only_clerks(caller: Mapping[str, str | bytes], method: str) -> bool:
+        asked.append((caller.get("who"), method))
+        return caller.get("who") == "clerk"
+
+    running = await compose.start(
+        load(data_dir=tmp_path, address="127.0.0.1:0", fast_lane_address="127.0.0.1:0", metrics_address=""),
+        authorize=only_clerks,
+    )
+    try:
+        refused = []
+        for address in (running.address, running.fast_lane_address):
+            async with grpc.aio.insecure_channel(address) as channel:
+                call: Any = channel.unary_unary(case.method)
+                with pytest.raises(grpc.aio.AioRpcError) as thief:
+                    await call(encoded(case, {}), metadata=(("who", "thief"),))
+                refused.append(lockstock.LockstockError.from_rpc(thief.value))
+                with pytest.raises(grpc.aio.AioRpcError) as clerk:
+                    await call(encoded(case, {}), metadata=(("who", "clerk"),))
+                assert lockstock.LockstockError.from_rpc(clerk.value).reason == "SKU_NOT_FOUND"
+    finally:
+        await running.stop()
+    assert [(error.reason, error.metadata) for error in refused] == [(case.reason, case.metadata)] * 2
+    assert repr(seen(refused[0])) == repr(seen(refused[1]))
+    assert asked == [("thief", case.method), ("clerk", case.method)] * 2
 
 
 def test_every_reason_of_the_closed_list_is_produced() -> None:

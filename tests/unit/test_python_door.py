@@ -32,6 +32,9 @@ CODES = {"METHOD_UNKNOWN": ("UNIMPLEMENTED", "never", ["method"], "there is no m
 CODES |= {"OVERLOADED": ("RESOURCE_EXHAUSTED", "soon", ["limit"], "too much is in flight: {limit}")}
 CODES |= {"MESSAGE_TOO_LARGE": ("RESOURCE_EXHAUSTED", "never", ["limit"], "longer than {limit} bytes")}
 CODES |= {"MALFORMED_MESSAGE": ("INVALID_ARGUMENT", "never", ["cause"], "cannot be read: {cause}")}
+CODES |= {
+    "PERMISSION_DENIED": ("PERMISSION_DENIED", "never", ["method"], "this caller may not call {method}")
+}
 
 
 def statuses() -> Statuses:

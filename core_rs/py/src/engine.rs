@@ -153,11 +153,18 @@ impl Engine {
     }
 
     /// Starts the fast lane on `host:port`.
-    fn serve_fast_lane(&self, py: Python<'_>, address: &str, settings: &str) -> PyResult<FastLane> {
+    #[pyo3(signature = (address, settings, authorize = None))]
+    fn serve_fast_lane(
+        &self,
+        py: Python<'_>,
+        address: &str,
+        settings: &str,
+        authorize: Option<Py<PyAny>>,
+    ) -> PyResult<FastLane> {
         detached(py, || {
             let settings: fast_lane::Settings =
                 serde_json::from_str(settings).map_err(|error| Error::new(ExitCode::Settings, error))?;
-            FastLane::serve(Arc::clone(&self.open.get()?.door), address, settings)
+            FastLane::serve(Arc::clone(&self.open.get()?.door), address, settings, authorize)
         })
     }
 

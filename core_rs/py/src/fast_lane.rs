@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use lockstock_wire::Door;
-use lockstock_wire::fast_lane::{self, ServeError, Settings};
+use lockstock_wire::fast_lane::{self, Authorize, KeyAndValueRef, MetadataMap, ServeError, Settings};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::boundary::{Error, ExitCode, Owned, detached, seconds};
 
@@ -15,9 +17,17 @@ pub struct FastLane {
 }
 
 impl FastLane {
-    /// Starts it.
-    pub fn serve(door: Arc<Door>, address: &str, settings: Settings) -> Result<Self, Error> {
-        let lane = fast_lane::FastLane::serve(door, address, settings).map_err(|error| {
+    /// Starts it. `authorize` is Python's hook: while it is asked, the lane waits for Python.
+    pub fn serve(
+        door: Arc<Door>,
+        address: &str,
+        settings: Settings,
+        authorize: Option<Py<PyAny>>,
+    ) -> Result<Self, Error> {
+        let authorize = authorize.map(|hook| -> Arc<Authorize> {
+            Arc::new(move |caller, method| Python::attach(|py| asked(py, &hook, caller, method)))
+        });
+        let lane = fast_lane::FastLane::serve(door, address, settings, authorize).map_err(|error| {
             let code = match &error {
                 ServeError::Settings(_) => ExitCode::Settings,
                 ServeError::Address { .. } => ExitCode::Address,
@@ -27,6 +37,29 @@ impl FastLane {
         })?;
         Ok(Self { lane: Owned::new(lane) })
     }
+}
+
+/// Asks Python's hook. One that fails allows nothing, and says so where Python says such things.
+fn asked(py: Python<'_>, hook: &Py<PyAny>, caller: &MetadataMap, method: &str) -> bool {
+    let answer = || -> PyResult<bool> {
+        let metadata = PyDict::new(py);
+        for entry in caller.iter() {
+            match entry {
+                KeyAndValueRef::Ascii(name, value) => {
+                    metadata.set_item(name.as_str(), String::from_utf8_lossy(value.as_bytes()))?;
+                }
+                KeyAndValueRef::Binary(name, value) => {
+                    let bytes = value.to_bytes().map_err(|error| PyValueError::new_err(error.to_string()))?;
+                    metadata.set_item(name.as_str(), PyBytes::new(py, &bytes))?;
+                }
+            }
+        }
+        hook.call1(py, (metadata, method))?.is_truthy(py)
+    };
+    answer().unwrap_or_else(|error| {
+        error.write_unraisable(py, Some(hook.bind(py)));
+        false
+    })
 }
 
 #[pymethods]

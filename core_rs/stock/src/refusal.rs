@@ -14,6 +14,8 @@ pub enum Code {
     NotFound = 5,
     /// The id or key is taken.
     AlreadyExists = 6,
+    /// Not allowed.
+    PermissionDenied = 7,
     /// Overload.
     ResourceExhausted = 8,
     /// Refused by stock, pool, limit, route or state.
@@ -36,6 +38,7 @@ impl Code {
             Self::InvalidArgument => "INVALID_ARGUMENT",
             Self::NotFound => "NOT_FOUND",
             Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::PermissionDenied => "PERMISSION_DENIED",
             Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::Aborted => "ABORTED",
@@ -299,6 +302,9 @@ refusals! {
         "the message is longer than {limit} bytes"
     113 Draining "DRAINING" Unavailable Soon {} "the server is stopping"
     114 Frozen "FROZEN" Unavailable Soon {} "an operator has frozen all changes"
+
+    115 PermissionDenied "PERMISSION_DENIED" PermissionDenied Never { method: String }
+        "this caller may not call {method}"
 
     130 MethodUnknown "METHOD_UNKNOWN" Unimplemented Never { method: String } "there is no method {method}"
     131 InvariantViolated "INVARIANT_VIOLATED" Internal Never { violation: String }

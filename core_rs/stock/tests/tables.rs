@@ -95,6 +95,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::MessageTooLarge,
     Reason::Draining,
     Reason::Frozen,
+    Reason::PermissionDenied,
     Reason::MethodUnknown,
     Reason::InvariantViolated,
 ];

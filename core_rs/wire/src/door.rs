@@ -135,6 +135,12 @@ impl Door {
         self.statuses.failure(&Refusal::Draining {})
     }
 
+    /// What a transport refuses a call with before it reaches the door.
+    #[must_use]
+    pub fn failure(&self, refusal: &Refusal) -> Failure {
+        self.statuses.failure(refusal)
+    }
+
     fn refuse(&self, refusal: &Refusal) -> Called {
         Called { seen: 0, reply: Held::Ready(Err(self.statuses.failure(refusal))) }
     }

@@ -49,7 +49,7 @@ struct Lane {
 impl Lane {
     fn serve(settings: Settings) -> Self {
         let shop = Shop::open();
-        let lane = FastLane::serve(Arc::clone(&shop.door), "127.0.0.1:0", settings).unwrap();
+        let lane = FastLane::serve(Arc::clone(&shop.door), "127.0.0.1:0", settings, None).unwrap();
         Self { shop, lane: Arc::new(lane) }
     }
 
@@ -341,10 +341,10 @@ async fn several_threads_serve_as_one_does() {
 fn an_address_that_is_taken_and_settings_that_cannot_be_are_refused_with_a_sentence() {
     let lane = Lane::open();
     let taken = lane.lane.address().to_string();
-    let again = FastLane::serve(Arc::clone(&lane.shop.door), &taken, Settings::default()).unwrap_err();
+    let again = FastLane::serve(Arc::clone(&lane.shop.door), &taken, Settings::default(), None).unwrap_err();
     assert!(matches!(again, ServeError::Address { .. }), "{again}");
     assert!(again.to_string().contains(&taken));
     let none = Settings { threads: 0, ..Settings::default() };
-    let refused = FastLane::serve(Arc::clone(&lane.shop.door), "127.0.0.1:0", none).unwrap_err();
+    let refused = FastLane::serve(Arc::clone(&lane.shop.door), "127.0.0.1:0", none, None).unwrap_err();
     assert_eq!(refused.to_string(), "the fast lane cannot be served: threads is 0, but must be at least 1");
 }

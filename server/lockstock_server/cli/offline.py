@@ -74,7 +74,8 @@ def verify(
     settings = _settings(data_dir, database_url)
     if not (settings.data_dir / "journal").is_dir():
         fail(f"There is no journal in {settings.data_dir}.", Exit.USAGE)
-    verified = verify_directory(settings.data_dir, settings.database)
+    with errors.status("replaying the journal and comparing every row"):
+        verified = verify_directory(settings.data_dir, settings.database)
     if json:
         show_json({**asdict(verified), "on_hand": verified.on_hand})
     else:
@@ -95,9 +96,13 @@ def verify(
 def rebuild_(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory; else the setting.")] = None,
     database_url: Annotated[str | None, typer.Option(help="The database; else the setting.")] = None,
+    json: Json = False,
 ) -> None:
     """Drops Lockstock's tables of the database and lets the next start build them again from the journal."""
     rebuild.drop(_settings(data_dir, database_url).database)
+    if json:
+        show_json({"dropped": True})
+        return
     console.print("Dropped. The database is built again from the journal when the server starts.")
 
 

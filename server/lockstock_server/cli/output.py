@@ -25,6 +25,9 @@ FastLane = Annotated[str, typer.Option(help="The server's fast lane, host:port."
 SERVER_DEFAULT = "127.0.0.1:50051"
 FAST_LANE_DEFAULT = "127.0.0.1:50052"
 
+KEPT = 2
+"""So many first columns of a table always stand."""
+
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -68,13 +71,19 @@ def as_dict(message: Message) -> dict[str, Any]:
     return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
 
 
+def _tells(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return any(str(row[name]) not in {"", "0"} for row in rows)
+
+
 def show_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Prints rows as a table; their keys are the head."""
+    """Prints rows as a table; their keys are the head. Columns of nothing but zeros are left out."""
+    # A column in which nothing stands only takes room from the others.
+    shown = [name for at, name in enumerate(rows[0] if rows else ()) if at < KEPT or _tells(rows, name)]
     table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
+    for name in shown:
         table.add_column(name)
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(str(row[name]) for name in shown))
     console.print(table)
 
 

@@ -33,7 +33,7 @@ class Door:
         self, address: str, handler: Handler, authorize: Authorize, *, message_bytes: int, streams: int
     ) -> None:
         self._server = grpc.aio.server(
-            interceptors=[Authorizing(authorize)],
+            interceptors=[Authorizing(authorize, handler.serialised)],
             options=(
                 ("grpc.max_receive_message_length", message_bytes),
                 ("grpc.max_send_message_length", message_bytes),

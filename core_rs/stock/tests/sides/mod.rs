@@ -268,6 +268,7 @@ pub const NOT_HERE: &[Reason] = &[
     Reason::PageTokenInvalid,
     Reason::FieldMaskInvalid,
     Reason::NumberOutOfRange,
+    Reason::PermissionDenied,
     Reason::MethodUnknown,
     Reason::MessageTooLarge,
     // Of planners and of the engine around the machine.

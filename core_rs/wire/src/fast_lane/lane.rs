@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use lockstock_stock::refusal::Refusal;
 use tokio::sync::watch;
 use tonic::body::Body;
+use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc, StreamingService, UnaryService};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tower_service::Service;
@@ -24,9 +26,14 @@ const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// Whether a caller, by what its metadata says, may call a method: the hook that both doors ask first.
+pub type Authorize = dyn Fn(&MetadataMap, &str) -> bool + Send + Sync;
+
 /// What every call needs.
 pub(super) struct Node {
     pub door: Arc<Door>,
+    /// None: everybody may call everything.
+    pub authorize: Option<Arc<Authorize>>,
     pub waiters: Waiters,
     pub message_bytes_max: usize,
     pub stream_window: usize,
@@ -35,6 +42,14 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// What a call is refused with where the hook does not allow it.
+    fn denied(&self, request: &http::Request<Body>) -> Option<Status> {
+        let allows = self.authorize.as_ref()?;
+        let (caller, method) = (MetadataMap::from_headers(request.headers().clone()), request.uri().path());
+        let refusal = || Refusal::PermissionDenied { method: method.to_owned() };
+        (!allows(&caller, method)).then(|| status(self.door.failure(&refusal())))
+    }
+
     /// The answer to a call, as soon as it may leave.
     pub async fn answer(self: &Arc<Self>, called: Called) -> Result<Vec<u8>, Status> {
         if self.waiters.wait(called.seen).await.is_err() {
@@ -82,6 +97,9 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        if let Some(denied) = self.node.denied(&request) {
+            return Box::pin(async move { Ok(denied.into_http()) });
+        }
         match request.uri().path().split('/').nth(1) {
             Some("grpc.health.v1.Health") => self.health.call(request),
             Some("grpc.reflection.v1.ServerReflection") => self.reflection.call(request),

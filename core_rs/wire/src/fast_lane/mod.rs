@@ -28,7 +28,9 @@ use connection::incoming;
 use lane::{Lane, Node};
 use waiters::Waiters;
 
+pub use lane::Authorize;
 pub use settings::Settings;
+pub use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 /// Bytes a call may send before they are read, and a connection in all: a batch need not come in small sips.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -71,8 +73,14 @@ pub struct FastLane {
 }
 
 impl FastLane {
-    /// Serves a door on `host:port` (port 0: any that is free).
-    pub fn serve(door: Arc<Door>, address: &str, settings: Settings) -> Result<Self, ServeError> {
+    /// Serves a door on `host:port` (port 0: any that is free). `authorize` is asked before every call; `None`
+    /// lets everybody call everything.
+    pub fn serve(
+        door: Arc<Door>,
+        address: &str,
+        settings: Settings,
+        authorize: Option<Arc<Authorize>>,
+    ) -> Result<Self, ServeError> {
         settings.check().map_err(ServeError::Settings)?;
         let listen = || {
             let listener = TcpListener::bind(address)?;
@@ -86,7 +94,8 @@ impl FastLane {
         let runtime = runtime(settings.threads)?;
         let (stop, stopped) = watch::channel(None);
         let thread = std::thread::Builder::new().name("lockstock-lane".to_owned()).spawn(move || {
-            let clean = runtime.block_on(run(door, listener, settings, stopped)).is_ok_and(|clean| clean);
+            let clean =
+                runtime.block_on(run(door, authorize, listener, settings, stopped)).is_ok_and(|clean| clean);
             // What is still running has had its time.
             runtime.shutdown_background();
             clean
@@ -161,6 +170,7 @@ fn reflection() -> Result<
 /// Serves until it is told to stop and is done, or its time is over. Whether all calls were answered.
 async fn run(
     door: Arc<Door>,
+    authorize: Option<Arc<Authorize>>,
     listener: TcpListener,
     settings: Settings,
     stopped: watch::Receiver<Option<Duration>>,
@@ -172,6 +182,7 @@ async fn run(
     let node = Arc::new(Node {
         waiters: Waiters::of(door.engine()),
         door,
+        authorize,
         message_bytes_max: settings.message_bytes_max,
         stream_window: settings.stream_window,
         stopping: streams,

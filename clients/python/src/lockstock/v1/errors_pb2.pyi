@@ -142,6 +142,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """UNAVAILABLE. The server is stopping. Detail: RetryInfo."""
     REASON_FROZEN: _Reason.ValueType  # 114
     """UNAVAILABLE. An operator froze all changes. Detail: RetryInfo."""
+    REASON_PERMISSION_DENIED: _Reason.ValueType  # 115
+    """PERMISSION_DENIED. The hook in front of both doors does not let this caller call this method. Metadata: method."""
     REASON_METHOD_UNKNOWN: _Reason.ValueType  # 130
     """UNIMPLEMENTED. No such method. Metadata: method."""
     REASON_INVARIANT_VIOLATED: _Reason.ValueType  # 131
@@ -269,6 +271,8 @@ REASON_DRAINING: Reason.ValueType  # 113
 """UNAVAILABLE. The server is stopping. Detail: RetryInfo."""
 REASON_FROZEN: Reason.ValueType  # 114
 """UNAVAILABLE. An operator froze all changes. Detail: RetryInfo."""
+REASON_PERMISSION_DENIED: Reason.ValueType  # 115
+"""PERMISSION_DENIED. The hook in front of both doors does not let this caller call this method. Metadata: method."""
 REASON_METHOD_UNKNOWN: Reason.ValueType  # 130
 """UNIMPLEMENTED. No such method. Metadata: method."""
 REASON_INVARIANT_VIOLATED: Reason.ValueType  # 131
