@@ -110,13 +110,17 @@ def dump(
     first: Annotated[int, typer.Option(help="The first sequence.", min=1)] = 1,
     limit: Annotated[int, typer.Option(help="At most so many events.", min=1)] = 100,
     data_dir: Annotated[Path | None, typer.Option(help="The data directory; else the setting.")] = None,
+    json: Json = False,
 ) -> None:
-    """Events of the journal as JSON, one a line, with names for numbers."""
+    """Events of the journal as JSON, one a line (--json: one array), with names for numbers."""
     directory = _settings(data_dir, None).data_dir
     try:
         events = _core.Offline.dump(str(directory), first, limit)
     except _core.CoreError as damaged:
         fail(str(damaged), Exit.NOT_SO)
+    if json:
+        show_json([jsons.loads(event) for event in events])
+        return
     for event in events:
         typer.echo(event)
 

@@ -21,6 +21,9 @@ MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 CHANNEL_OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # INSUFFICIENT_STOCK names every short SKU of an order of 2,000 lines, in the trailers.
+    ("grpc.max_metadata_size", 1 << 20),
+    ("grpc.absolute_max_metadata_size", 2 << 20),
     # Retries are ours: those of the transport know neither reasons nor hints.
     ("grpc.enable_retries", 0),
 )
