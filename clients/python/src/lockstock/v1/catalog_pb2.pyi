@@ -25,6 +25,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DeductionPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeductionPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeductionPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEDUCTION_POLICY_UNSPECIFIED: _DeductionPolicy.ValueType  # 0
+    """Not said: the next rule up decides (order, SKU, shop), at last ON_ORDER."""
+    DEDUCTION_POLICY_ON_ORDER: _DeductionPolicy.ValueType  # 1
+    """Placing the order locks, payment deducts."""
+    DEDUCTION_POLICY_ON_PAYMENT: _DeductionPolicy.ValueType  # 2
+    """Placing the order checks only; payment locks and deducts in one step, and may say sold out."""
+
+class DeductionPolicy(_DeductionPolicy, metaclass=_DeductionPolicyEnumTypeWrapper):
+    """When stock is taken for an order line."""
+
+DEDUCTION_POLICY_UNSPECIFIED: DeductionPolicy.ValueType  # 0
+"""Not said: the next rule up decides (order, SKU, shop), at last ON_ORDER."""
+DEDUCTION_POLICY_ON_ORDER: DeductionPolicy.ValueType  # 1
+"""Placing the order locks, payment deducts."""
+DEDUCTION_POLICY_ON_PAYMENT: DeductionPolicy.ValueType  # 2
+"""Placing the order checks only; payment locks and deducts in one step, and may say sold out."""
+Global___DeductionPolicy: _TypeAlias = DeductionPolicy  # noqa: Y015
+
 class _Tier:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -114,6 +138,83 @@ CHANNEL_KIND_THIRD_PARTY: ChannelKind.ValueType  # 2
 Global___ChannelKind: _TypeAlias = ChannelKind  # noqa: Y015
 
 @_typing.final
+class Shop(_message.Message):
+    """The rules of the shop as a whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCTION_POLICY_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    deduction_policy: Global___DeductionPolicy.ValueType
+    """When stock is taken, where the SKU does not say. Unset: ON_ORDER."""
+    etag: _builtins.str
+    """The version, for updates; set by the server."""
+    def __init__(
+        self,
+        *,
+        deduction_policy: Global___DeductionPolicy.ValueType = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deduction_policy", b"deduction_policy", "etag", b"etag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Shop: _TypeAlias = Shop  # noqa: Y015
+
+@_typing.final
+class GetShopRequest(_message.Message):
+    """Asks for the shop's rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetShopRequest: _TypeAlias = GetShopRequest  # noqa: Y015
+
+@_typing.final
+class UpdateShopRequest(_message.Message):
+    """A change of the shop's rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHOP_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Idempotency key; see Cause.request_id."""
+    @_builtins.property
+    def shop(self) -> Global___Shop:
+        """The rules with their new values and the etag they were read with (an empty etag: any version)."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Which fields to change; empty: all. FIELD_MASK_INVALID for others."""
+
+    def __init__(
+        self,
+        *,
+        shop: Global___Shop | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["shop", b"shop", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "shop", b"shop", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateShopRequest: _TypeAlias = UpdateShopRequest  # noqa: Y015
+
+@_typing.final
 class Sku(_message.Message):
     """The one back-end identity of a good."""
 
@@ -123,6 +224,7 @@ class Sku(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    DEDUCTION_POLICY_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """Its id, the shop's own."""
     title: _builtins.str
@@ -131,6 +233,8 @@ class Sku(_message.Message):
     """What assortments name it by; at most 64 bytes, may be empty."""
     etag: _builtins.str
     """The version, for updates; set by the server."""
+    deduction_policy: Global___DeductionPolicy.ValueType
+    """When its stock is taken. Unset: by the shop's rule."""
     def __init__(
         self,
         *,
@@ -138,10 +242,11 @@ class Sku(_message.Message):
         title: _builtins.str = ...,
         category: _builtins.str = ...,
         etag: _builtins.str = ...,
+        deduction_policy: Global___DeductionPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "etag", b"etag", "sku", b"sku", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "deduction_policy", b"deduction_policy", "etag", b"etag", "sku", b"sku", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,6 +689,9 @@ class ImportSkusRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SKUS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def skus(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sku]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
@@ -592,10 +700,11 @@ class ImportSkusRequest(_message.Message):
         self,
         *,
         skus: _abc.Iterable[Global___Sku] | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["skus", b"skus", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -746,6 +855,9 @@ class ImportWarehousesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WAREHOUSES_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def warehouses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warehouse]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
@@ -754,10 +866,11 @@ class ImportWarehousesRequest(_message.Message):
         self,
         *,
         warehouses: _abc.Iterable[Global___Warehouse] | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["warehouses", b"warehouses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["validate_only", b"validate_only", "warehouses", b"warehouses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -908,6 +1021,9 @@ class ImportRegionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REGIONS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Region]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
@@ -916,10 +1032,11 @@ class ImportRegionsRequest(_message.Message):
         self,
         *,
         regions: _abc.Iterable[Global___Region] | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["regions", b"regions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["regions", b"regions", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1070,6 +1187,9 @@ class ImportChannelsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHANNELS_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    validate_only: _builtins.bool
+    """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Channel]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
@@ -1078,10 +1198,11 @@ class ImportChannelsRequest(_message.Message):
         self,
         *,
         channels: _abc.Iterable[Global___Channel] | None = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

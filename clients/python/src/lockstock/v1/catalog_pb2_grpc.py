@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CatalogServiceStub:
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -136,10 +136,20 @@ class CatalogServiceStub:
                 request_serializer=lockstock_dot_v1_dot_catalog__pb2.ImportChannelsRequest.SerializeToString,
                 response_deserializer=lockstock_dot_v1_dot_catalog__pb2.ImportResponse.FromString,
                 _registered_method=True)
+        self.GetShop = channel.unary_unary(
+                '/lockstock.v1.CatalogService/GetShop',
+                request_serializer=lockstock_dot_v1_dot_catalog__pb2.GetShopRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_catalog__pb2.Shop.FromString,
+                _registered_method=True)
+        self.UpdateShop = channel.unary_unary(
+                '/lockstock.v1.CatalogService/UpdateShop',
+                request_serializer=lockstock_dot_v1_dot_catalog__pb2.UpdateShopRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_catalog__pb2.Shop.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -283,6 +293,20 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetShop(self, request, context):
+        """Reads the shop's rules. Before the first update they are the defaults, with an empty etag.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateShop(self, request, context):
+        """Changes the shop's rules. STALE_VERSION. Open orders keep the rules they were placed under.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -386,6 +410,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     request_deserializer=lockstock_dot_v1_dot_catalog__pb2.ImportChannelsRequest.FromString,
                     response_serializer=lockstock_dot_v1_dot_catalog__pb2.ImportResponse.SerializeToString,
             ),
+            'GetShop': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShop,
+                    request_deserializer=lockstock_dot_v1_dot_catalog__pb2.GetShopRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_catalog__pb2.Shop.SerializeToString,
+            ),
+            'UpdateShop': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateShop,
+                    request_deserializer=lockstock_dot_v1_dot_catalog__pb2.UpdateShopRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_catalog__pb2.Shop.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'lockstock.v1.CatalogService', rpc_method_handlers)
@@ -395,7 +429,7 @@ def add_CatalogServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -929,6 +963,60 @@ class CatalogService:
             '/lockstock.v1.CatalogService/ImportChannels',
             lockstock_dot_v1_dot_catalog__pb2.ImportChannelsRequest.SerializeToString,
             lockstock_dot_v1_dot_catalog__pb2.ImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShop(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.CatalogService/GetShop',
+            lockstock_dot_v1_dot_catalog__pb2.GetShopRequest.SerializeToString,
+            lockstock_dot_v1_dot_catalog__pb2.Shop.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateShop(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.CatalogService/UpdateShop',
+            lockstock_dot_v1_dot_catalog__pb2.UpdateShopRequest.SerializeToString,
+            lockstock_dot_v1_dot_catalog__pb2.Shop.FromString,
             options,
             channel_credentials,
             insecure,

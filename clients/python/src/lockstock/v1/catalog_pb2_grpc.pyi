@@ -31,7 +31,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CatalogServiceStub:
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -79,10 +79,14 @@ class CatalogServiceStub:
     """Changes a channel. STALE_VERSION."""
     ImportChannels: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ImportChannelsRequest, _catalog_pb2.ImportResponse]
     """Creates or updates many channels; an answer a row."""
+    GetShop: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetShopRequest, _catalog_pb2.Shop]
+    """Reads the shop's rules. Before the first update they are the defaults, with an empty etag."""
+    UpdateShop: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.UpdateShopRequest, _catalog_pb2.Shop]
+    """Changes the shop's rules. STALE_VERSION. Open orders keep the rules they were placed under."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -127,9 +131,13 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Changes a channel. STALE_VERSION."""
     ImportChannels: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ImportChannelsRequest, _catalog_pb2.ImportResponse]  # type: ignore[assignment]
     """Creates or updates many channels; an answer a row."""
+    GetShop: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetShopRequest, _catalog_pb2.Shop]  # type: ignore[assignment]
+    """Reads the shop's rules. Before the first update they are the defaults, with an empty etag."""
+    UpdateShop: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateShopRequest, _catalog_pb2.Shop]  # type: ignore[assignment]
+    """Changes the shop's rules. STALE_VERSION. Open orders keep the rules they were placed under."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
-    """SKUs, warehouses, regions and channels: create, get, list, update, import. Served on the Python
+    """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
     door. A change of a warehouse or region installs the route plans it changes in the same step.
     """
 
@@ -292,5 +300,21 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ImportResponse, _abc.Awaitable[_catalog_pb2.ImportResponse]]:
         """Creates or updates many channels; an answer a row."""
+
+    @_abc_1.abstractmethod
+    def GetShop(
+        self,
+        request: _catalog_pb2.GetShopRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.Shop, _abc.Awaitable[_catalog_pb2.Shop]]:
+        """Reads the shop's rules. Before the first update they are the defaults, with an empty etag."""
+
+    @_abc_1.abstractmethod
+    def UpdateShop(
+        self,
+        request: _catalog_pb2.UpdateShopRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.Shop, _abc.Awaitable[_catalog_pb2.Shop]]:
+        """Changes the shop's rules. STALE_VERSION. Open orders keep the rules they were placed under."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

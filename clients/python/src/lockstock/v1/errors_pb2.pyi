@@ -126,6 +126,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION. The request_id is older than the server remembers; it is not executed again. Metadata: horizon."""
     REASON_REFERENCE_INVALID: _Reason.ValueType  # 78
     """FAILED_PRECONDITION. A document refers to one that does not exist or would make a cycle. Metadata: field, value."""
+    REASON_ORDER_STATE: _Reason.ValueType  # 79
+    """FAILED_PRECONDITION. The order's state does not allow the step. Metadata: order, state, verb, allowed (the verbs that are right)."""
+    REASON_PICKUP_NOT_OFFERED: _Reason.ValueType  # 80
+    """FAILED_PRECONDITION. Buyers cannot fetch goods at this warehouse. Metadata: warehouse."""
     REASON_STALE_VALUE: _Reason.ValueType  # 90
     """ABORTED. The number is not what was expected. Metadata: sku, warehouse, expected, current."""
     REASON_STALE_VERSION: _Reason.ValueType  # 91
@@ -142,6 +146,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """UNAVAILABLE. The server is stopping. Detail: RetryInfo."""
     REASON_FROZEN: _Reason.ValueType  # 114
     """UNAVAILABLE. An operator froze all changes. Detail: RetryInfo."""
+    REASON_DATABASE_AWAY: _Reason.ValueType  # 116
+    """UNAVAILABLE. The call reads the database, which is away or behind. Detail: RetryInfo. Metadata: wanted (the sequence asked for), as_of."""
     REASON_PERMISSION_DENIED: _Reason.ValueType  # 115
     """PERMISSION_DENIED. The hook in front of both doors does not let this caller call this method. Metadata: method."""
     REASON_METHOD_UNKNOWN: _Reason.ValueType  # 130
@@ -255,6 +261,10 @@ REASON_REQUEST_TOO_OLD: Reason.ValueType  # 77
 """FAILED_PRECONDITION. The request_id is older than the server remembers; it is not executed again. Metadata: horizon."""
 REASON_REFERENCE_INVALID: Reason.ValueType  # 78
 """FAILED_PRECONDITION. A document refers to one that does not exist or would make a cycle. Metadata: field, value."""
+REASON_ORDER_STATE: Reason.ValueType  # 79
+"""FAILED_PRECONDITION. The order's state does not allow the step. Metadata: order, state, verb, allowed (the verbs that are right)."""
+REASON_PICKUP_NOT_OFFERED: Reason.ValueType  # 80
+"""FAILED_PRECONDITION. Buyers cannot fetch goods at this warehouse. Metadata: warehouse."""
 REASON_STALE_VALUE: Reason.ValueType  # 90
 """ABORTED. The number is not what was expected. Metadata: sku, warehouse, expected, current."""
 REASON_STALE_VERSION: Reason.ValueType  # 91
@@ -271,6 +281,8 @@ REASON_DRAINING: Reason.ValueType  # 113
 """UNAVAILABLE. The server is stopping. Detail: RetryInfo."""
 REASON_FROZEN: Reason.ValueType  # 114
 """UNAVAILABLE. An operator froze all changes. Detail: RetryInfo."""
+REASON_DATABASE_AWAY: Reason.ValueType  # 116
+"""UNAVAILABLE. The call reads the database, which is away or behind. Detail: RetryInfo. Metadata: wanted (the sequence asked for), as_of."""
 REASON_PERMISSION_DENIED: Reason.ValueType  # 115
 """PERMISSION_DENIED. The hook in front of both doors does not let this caller call this method. Metadata: method."""
 REASON_METHOD_UNKNOWN: Reason.ValueType  # 130

@@ -95,6 +95,10 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     """A payment after the deadline: the same units were taken again."""
     OUTCOME_EXPIRED_SOLD_OUT: _Outcome.ValueType  # 4
     """A payment after the deadline: the units are gone. The reservation is REFUND_DUE."""
+    OUTCOME_SOLD_OUT: _Outcome.ValueType  # 5
+    """A payment that takes the stock found it gone; what the order held was unlocked in the same step. The
+    reservation is REFUND_DUE.
+    """
 
 class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
     """What came of an operation that was not refused."""
@@ -109,6 +113,10 @@ OUTCOME_RELOCKED: Outcome.ValueType  # 3
 """A payment after the deadline: the same units were taken again."""
 OUTCOME_EXPIRED_SOLD_OUT: Outcome.ValueType  # 4
 """A payment after the deadline: the units are gone. The reservation is REFUND_DUE."""
+OUTCOME_SOLD_OUT: Outcome.ValueType  # 5
+"""A payment that takes the stock found it gone; what the order held was unlocked in the same step. The
+reservation is REFUND_DUE.
+"""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final
@@ -497,7 +505,8 @@ Global___UnlockRequest: _TypeAlias = UnlockRequest  # noqa: Y015
 @_typing.final
 class DeductRequest(_message.Message):
     """The buyer has paid: locked -q, allocated +q. All that is named or none. A partial deduct takes the
-    first warehouse of the plan first and leaves the rest locked to the same deadline. After the
+    first warehouse of the plan first and leaves the rest locked to the same deadline. Units that an order
+    wants ON_PAYMENT are taken in the same step, or the outcome is OUTCOME_SOLD_OUT. After the
     deadline the same quantities are taken again in one step: Answer.outcome is OUTCOME_RELOCKED, or
     OUTCOME_EXPIRED_SOLD_OUT and the reservation is REFUND_DUE (an outcome, not a refusal).
     Fails with QUANTITY_NOT_HELD or REFUND_DUE.

@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from lockstock.v1 import catalog_pb2 as _catalog_pb2
 from lockstock.v1 import errors_pb2 as _errors_pb2
 from lockstock.v1 import operations_pb2 as _operations_pb2
 import builtins as _builtins
@@ -45,7 +46,9 @@ class _ReservationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rese
     RESERVATION_STATE_CANCELLED: _ReservationState.ValueType  # 6
     """Everything that was paid has been cancelled."""
     RESERVATION_STATE_REFUND_DUE: _ReservationState.ValueType  # 7
-    """A payment came after the deadline and found the units gone."""
+    """A payment found the units gone."""
+    RESERVATION_STATE_PLACED: _ReservationState.ValueType  # 8
+    """Nothing is promised and nothing paid; some units are to be taken by the payment."""
 
 class ReservationState(_ReservationState, metaclass=_ReservationStateEnumTypeWrapper):
     """How a reservation stands. Derived from its lines, never stored beside them."""
@@ -65,7 +68,9 @@ RESERVATION_STATE_EXPIRED: ReservationState.ValueType  # 5
 RESERVATION_STATE_CANCELLED: ReservationState.ValueType  # 6
 """Everything that was paid has been cancelled."""
 RESERVATION_STATE_REFUND_DUE: ReservationState.ValueType  # 7
-"""A payment came after the deadline and found the units gone."""
+"""A payment found the units gone."""
+RESERVATION_STATE_PLACED: ReservationState.ValueType  # 8
+"""Nothing is promised and nothing paid; some units are to be taken by the payment."""
 Global___ReservationState: _TypeAlias = ReservationState  # noqa: Y015
 
 @_typing.final
@@ -309,6 +314,364 @@ class GetStockResponse(_message.Message):
 Global___GetStockResponse: _TypeAlias = GetStockResponse  # noqa: Y015
 
 @_typing.final
+class BatchGetStockRequest(_message.Message):
+    """Which counters to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 2,000 known SKUs, each once (LINE_REPEATED)."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["skus", b"skus"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetStockRequest: _TypeAlias = BatchGetStockRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetStockResponse(_message.Message):
+    """The counters of many SKUs at one sequence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    STOCKS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The sequence all of them stand at; they are durable."""
+    @_builtins.property
+    def stocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___GetStockResponse]:
+        """In the order asked. Their own `sequence` is the same."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        stocks: _abc.Iterable[Global___GetStockResponse] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetStockResponse: _TypeAlias = BatchGetStockResponse  # noqa: Y015
+
+@_typing.final
+class GetSalesStockRequest(_message.Message):
+    """Which numbers of the sales layer to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKUS_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """For this channel; empty: the default pool."""
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 2,000 known SKUs, each once (LINE_REPEATED)."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        channel: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "skus", b"skus"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSalesStockRequest: _TypeAlias = GetSalesStockRequest  # noqa: Y015
+
+@_typing.final
+class SalesStock(_message.Message):
+    """What may be sold of one SKU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    LOCKED_FIELD_NUMBER: _builtins.int
+    SELLABLE_FIELD_NUMBER: _builtins.int
+    SOLD_FIELD_NUMBER: _builtins.int
+    SHORTAGE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The SKU."""
+    available: _builtins.int
+    """What the channel may still promise; 0 while there is a shortage."""
+    locked: _builtins.int
+    """Promised and not paid."""
+    sellable: _builtins.int
+    """available + locked."""
+    sold: _builtins.int
+    """deducted - cancelled - returned."""
+    shortage: _builtins.int
+    """Units promised beyond the stock after a recorded loss; 0 else."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        available: _builtins.int = ...,
+        locked: _builtins.int = ...,
+        sellable: _builtins.int = ...,
+        sold: _builtins.int = ...,
+        shortage: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "locked", b"locked", "sellable", b"sellable", "shortage", b"shortage", "sku", b"sku", "sold", b"sold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SalesStock: _TypeAlias = SalesStock  # noqa: Y015
+
+@_typing.final
+class GetSalesStockResponse(_message.Message):
+    """The sales layer at one sequence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    STOCKS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The sequence these numbers stand at; they are durable."""
+    @_builtins.property
+    def stocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SalesStock]:
+        """In the order asked."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        stocks: _abc.Iterable[Global___SalesStock] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSalesStockResponse: _TypeAlias = GetSalesStockResponse  # noqa: Y015
+
+@_typing.final
+class GetDispatchStockRequest(_message.Message):
+    """Which numbers of the dispatch layer to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKUS_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    warehouse: _builtins.str
+    """In one warehouse."""
+    region: _builtins.str
+    """In the warehouses that cover this region."""
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 2,000 known SKUs, each once (LINE_REPEATED)."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        warehouse: _builtins.str = ...,
+        region: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "region", b"region", "warehouse", b"warehouse"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "region", b"region", "skus", b"skus", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_place: _TypeAlias = _typing.Literal["warehouse", "region"]  # noqa: Y015
+    _WhichOneofArgType_place: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_place) -> _WhichOneofReturnType_place | None: ...
+
+Global___GetDispatchStockRequest: _TypeAlias = GetDispatchStockRequest  # noqa: Y015
+
+@_typing.final
+class DispatchStock(_message.Message):
+    """What there is of one SKU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    BOOK_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    IN_TRANSIT_FIELD_NUMBER: _builtins.int
+    RETURNING_FIELD_NUMBER: _builtins.int
+    UNSELLABLE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The SKU."""
+    book: _builtins.int
+    """On hand: the sum of on_hand."""
+    available: _builtins.int
+    """Promised to nobody: the sum of available."""
+    in_transit: _builtins.int
+    """On its way in."""
+    returning: _builtins.int
+    """Expected back from buyers."""
+    unsellable: _builtins.int
+    """On the shelf, not sellable: the sum of defective."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        book: _builtins.int = ...,
+        available: _builtins.int = ...,
+        in_transit: _builtins.int = ...,
+        returning: _builtins.int = ...,
+        unsellable: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "book", b"book", "in_transit", b"in_transit", "returning", b"returning", "sku", b"sku", "unsellable", b"unsellable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DispatchStock: _TypeAlias = DispatchStock  # noqa: Y015
+
+@_typing.final
+class GetDispatchStockResponse(_message.Message):
+    """The dispatch layer at one sequence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    STOCKS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The sequence these numbers stand at; they are durable."""
+    @_builtins.property
+    def stocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___DispatchStock]:
+        """In the order asked."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        stocks: _abc.Iterable[Global___DispatchStock] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDispatchStockResponse: _TypeAlias = GetDispatchStockResponse  # noqa: Y015
+
+@_typing.final
+class GetWarehouseStockRequest(_message.Message):
+    """Which numbers of the warehouse layer to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKUS_FIELD_NUMBER: _builtins.int
+    WAREHOUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 2,000 known SKUs, each once (LINE_REPEATED)."""
+
+    @_builtins.property
+    def warehouses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these warehouses, at most 1,000; empty: all that have ever held the SKU."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        warehouses: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["skus", b"skus", "warehouses", b"warehouses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWarehouseStockRequest: _TypeAlias = GetWarehouseStockRequest  # noqa: Y015
+
+@_typing.final
+class WarehouseStock(_message.Message):
+    """What one warehouse knows of one SKU. It has not been told of promises before they are handed over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    LOCKED_FIELD_NUMBER: _builtins.int
+    SHIPPED_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    DEFECTIVE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The SKU."""
+    warehouse: _builtins.str
+    """The warehouse."""
+    available: _builtins.int
+    """available + locked + allocated."""
+    locked: _builtins.int
+    """Handed over and not shipped: picking."""
+    shipped: _builtins.int
+    """Lifetime total that left."""
+    returned: _builtins.int
+    """Lifetime total that came back."""
+    defective: _builtins.int
+    """On the shelf, not sellable."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        available: _builtins.int = ...,
+        locked: _builtins.int = ...,
+        shipped: _builtins.int = ...,
+        returned: _builtins.int = ...,
+        defective: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "defective", b"defective", "locked", b"locked", "returned", b"returned", "shipped", b"shipped", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WarehouseStock: _TypeAlias = WarehouseStock  # noqa: Y015
+
+@_typing.final
+class GetWarehouseStockResponse(_message.Message):
+    """The warehouse layer at one sequence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    STOCKS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The sequence these numbers stand at; they are durable."""
+    @_builtins.property
+    def stocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarehouseStock]:
+        """SKUs in the order asked; of each, warehouses ordered by id."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        stocks: _abc.Iterable[Global___WarehouseStock] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sequence", b"sequence", "stocks", b"stocks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWarehouseStockResponse: _TypeAlias = GetWarehouseStockResponse  # noqa: Y015
+
+@_typing.final
 class GetReservationRequest(_message.Message):
     """Which reservation to read."""
 
@@ -393,6 +756,8 @@ class ReservationLine(_message.Message):
     CLAIMED_FIELD_NUMBER: _builtins.int
     RETURNED_FIELD_NUMBER: _builtins.int
     ALLOCATIONS_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    DEDUCTION_POLICY_FIELD_NUMBER: _builtins.int
     line: _builtins.int
     """Its number, from 1."""
     sku: _builtins.str
@@ -417,6 +782,10 @@ class ReservationLine(_message.Message):
     """Paid and without units: a claim."""
     returned: _builtins.int
     """Came back."""
+    wanted: _builtins.int
+    """Deducted ON_PAYMENT and not paid: promised nothing, no part of `requested`."""
+    deduction_policy: _catalog_pb2.DeductionPolicy.ValueType
+    """When its stock is taken."""
     @_builtins.property
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
         """By warehouse, in plan order."""
@@ -437,10 +806,12 @@ class ReservationLine(_message.Message):
         claimed: _builtins.int = ...,
         returned: _builtins.int = ...,
         allocations: _abc.Iterable[Global___Allocation] | None = ...,
+        wanted: _builtins.int = ...,
+        deduction_policy: _catalog_pb2.DeductionPolicy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "cancelled", b"cancelled", "claimed", b"claimed", "deducted", b"deducted", "expired", b"expired", "line", b"line", "locked", b"locked", "pool", b"pool", "refused", b"refused", "requested", b"requested", "returned", b"returned", "sku", b"sku", "unlocked", b"unlocked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocations", b"allocations", "cancelled", b"cancelled", "claimed", b"claimed", "deducted", b"deducted", "deduction_policy", b"deduction_policy", "expired", b"expired", "line", b"line", "locked", b"locked", "pool", b"pool", "refused", b"refused", "requested", b"requested", "returned", b"returned", "sku", b"sku", "unlocked", b"unlocked", "wanted", b"wanted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -464,6 +835,8 @@ class Reservation(_message.Message):
     WAREHOUSES_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    MAX_PARCELS_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The sequence this answer stands at; it is durable."""
     reservation_id: _builtins.str
@@ -480,6 +853,10 @@ class Reservation(_message.Message):
     """The channel."""
     attributes: _builtins.bytes
     """What the order said of itself."""
+    destination: _builtins.str
+    """Where an order goes beyond its region: "geo:LATITUDE,LONGITUDE", "pickup:WAREHOUSE", or empty."""
+    max_parcels: _builtins.int
+    """The most parcels; 0 for no limit."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -494,7 +871,7 @@ class Reservation(_message.Message):
 
     @_builtins.property
     def warehouses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The warehouses to try, if it was given a list."""
+        """The warehouses to try, if it was given a list or planned for coordinates."""
 
     def __init__(
         self,
@@ -511,10 +888,12 @@ class Reservation(_message.Message):
         warehouses: _abc.Iterable[_builtins.str] | None = ...,
         channel: _builtins.str = ...,
         attributes: _builtins.bytes = ...,
+        destination: _builtins.str = ...,
+        max_parcels: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "deadline", b"deadline"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "channel", b"channel", "created_at", b"created_at", "deadline", b"deadline", "extensions", b"extensions", "lines", b"lines", "region", b"region", "reservation_id", b"reservation_id", "sequence", b"sequence", "state", b"state", "version", b"version", "warehouses", b"warehouses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "channel", b"channel", "created_at", b"created_at", "deadline", b"deadline", "destination", b"destination", "extensions", b"extensions", "lines", b"lines", "max_parcels", b"max_parcels", "region", b"region", "reservation_id", b"reservation_id", "sequence", b"sequence", "state", b"state", "version", b"version", "warehouses", b"warehouses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

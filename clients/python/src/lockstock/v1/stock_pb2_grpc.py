@@ -222,6 +222,26 @@ class StockServiceStub:
                 request_serializer=lockstock_dot_v1_dot_stock__pb2.GetStockRequest.SerializeToString,
                 response_deserializer=lockstock_dot_v1_dot_stock__pb2.GetStockResponse.FromString,
                 _registered_method=True)
+        self.BatchGetStock = channel.unary_unary(
+                '/lockstock.v1.StockService/BatchGetStock',
+                request_serializer=lockstock_dot_v1_dot_stock__pb2.BatchGetStockRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_stock__pb2.BatchGetStockResponse.FromString,
+                _registered_method=True)
+        self.GetSalesStock = channel.unary_unary(
+                '/lockstock.v1.StockService/GetSalesStock',
+                request_serializer=lockstock_dot_v1_dot_stock__pb2.GetSalesStockRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_stock__pb2.GetSalesStockResponse.FromString,
+                _registered_method=True)
+        self.GetDispatchStock = channel.unary_unary(
+                '/lockstock.v1.StockService/GetDispatchStock',
+                request_serializer=lockstock_dot_v1_dot_stock__pb2.GetDispatchStockRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_stock__pb2.GetDispatchStockResponse.FromString,
+                _registered_method=True)
+        self.GetWarehouseStock = channel.unary_unary(
+                '/lockstock.v1.StockService/GetWarehouseStock',
+                request_serializer=lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockRequest.SerializeToString,
+                response_deserializer=lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockResponse.FromString,
+                _registered_method=True)
         self.GetReservation = channel.unary_unary(
                 '/lockstock.v1.StockService/GetReservation',
                 request_serializer=lockstock_dot_v1_dot_stock__pb2.GetReservationRequest.SerializeToString,
@@ -502,6 +522,35 @@ class StockServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetStock(self, request, context):
+        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSalesStock(self, request, context):
+        """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDispatchStock(self, request, context):
+        """The dispatch layer: what there is in all, in one warehouse or for a region. SKU_NOT_FOUND,
+        WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWarehouseStock(self, request, context):
+        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReservation(self, request, context):
         """A reservation with its lines and allocations. RESERVATION_NOT_FOUND.
         """
@@ -704,6 +753,26 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.GetStock,
                     request_deserializer=lockstock_dot_v1_dot_stock__pb2.GetStockRequest.FromString,
                     response_serializer=lockstock_dot_v1_dot_stock__pb2.GetStockResponse.SerializeToString,
+            ),
+            'BatchGetStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetStock,
+                    request_deserializer=lockstock_dot_v1_dot_stock__pb2.BatchGetStockRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_stock__pb2.BatchGetStockResponse.SerializeToString,
+            ),
+            'GetSalesStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSalesStock,
+                    request_deserializer=lockstock_dot_v1_dot_stock__pb2.GetSalesStockRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_stock__pb2.GetSalesStockResponse.SerializeToString,
+            ),
+            'GetDispatchStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDispatchStock,
+                    request_deserializer=lockstock_dot_v1_dot_stock__pb2.GetDispatchStockRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_stock__pb2.GetDispatchStockResponse.SerializeToString,
+            ),
+            'GetWarehouseStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWarehouseStock,
+                    request_deserializer=lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockRequest.FromString,
+                    response_serializer=lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockResponse.SerializeToString,
             ),
             'GetReservation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReservation,
@@ -1717,6 +1786,114 @@ class StockService:
             '/lockstock.v1.StockService/GetStock',
             lockstock_dot_v1_dot_stock__pb2.GetStockRequest.SerializeToString,
             lockstock_dot_v1_dot_stock__pb2.GetStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.StockService/BatchGetStock',
+            lockstock_dot_v1_dot_stock__pb2.BatchGetStockRequest.SerializeToString,
+            lockstock_dot_v1_dot_stock__pb2.BatchGetStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSalesStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.StockService/GetSalesStock',
+            lockstock_dot_v1_dot_stock__pb2.GetSalesStockRequest.SerializeToString,
+            lockstock_dot_v1_dot_stock__pb2.GetSalesStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDispatchStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.StockService/GetDispatchStock',
+            lockstock_dot_v1_dot_stock__pb2.GetDispatchStockRequest.SerializeToString,
+            lockstock_dot_v1_dot_stock__pb2.GetDispatchStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWarehouseStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lockstock.v1.StockService/GetWarehouseStock',
+            lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockRequest.SerializeToString,
+            lockstock_dot_v1_dot_stock__pb2.GetWarehouseStockResponse.FromString,
             options,
             channel_credentials,
             insecure,

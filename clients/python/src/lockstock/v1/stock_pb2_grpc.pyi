@@ -119,6 +119,16 @@ class StockServiceStub:
     """A SKU's counters, everywhere or in some warehouses, at one sequence. SKU_NOT_FOUND,
     WAREHOUSE_NOT_FOUND.
     """
+    BatchGetStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.BatchGetStockRequest, _stock_pb2.BatchGetStockResponse]
+    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+    GetSalesStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetSalesStockRequest, _stock_pb2.GetSalesStockResponse]
+    """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND."""
+    GetDispatchStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetDispatchStockRequest, _stock_pb2.GetDispatchStockResponse]
+    """The dispatch layer: what there is in all, in one warehouse or for a region. SKU_NOT_FOUND,
+    WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
+    """
+    GetWarehouseStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetWarehouseStockRequest, _stock_pb2.GetWarehouseStockResponse]
+    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
     GetReservation: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetReservationRequest, _stock_pb2.Reservation]
     """A reservation with its lines and allocations. RESERVATION_NOT_FOUND."""
     CheckAvailability: _grpc.UnaryUnaryMultiCallable[_stock_pb2.CheckAvailabilityRequest, _stock_pb2.CheckAvailabilityResponse]
@@ -214,6 +224,16 @@ class StockServiceAsyncStub(StockServiceStub):
     """A SKU's counters, everywhere or in some warehouses, at one sequence. SKU_NOT_FOUND,
     WAREHOUSE_NOT_FOUND.
     """
+    BatchGetStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.BatchGetStockRequest, _stock_pb2.BatchGetStockResponse]  # type: ignore[assignment]
+    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+    GetSalesStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetSalesStockRequest, _stock_pb2.GetSalesStockResponse]  # type: ignore[assignment]
+    """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND."""
+    GetDispatchStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetDispatchStockRequest, _stock_pb2.GetDispatchStockResponse]  # type: ignore[assignment]
+    """The dispatch layer: what there is in all, in one warehouse or for a region. SKU_NOT_FOUND,
+    WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
+    """
+    GetWarehouseStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetWarehouseStockRequest, _stock_pb2.GetWarehouseStockResponse]  # type: ignore[assignment]
+    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
     GetReservation: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetReservationRequest, _stock_pb2.Reservation]  # type: ignore[assignment]
     """A reservation with its lines and allocations. RESERVATION_NOT_FOUND."""
     CheckAvailability: _aio.UnaryUnaryMultiCallable[_stock_pb2.CheckAvailabilityRequest, _stock_pb2.CheckAvailabilityResponse]  # type: ignore[assignment]
@@ -528,6 +548,40 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         """A SKU's counters, everywhere or in some warehouses, at one sequence. SKU_NOT_FOUND,
         WAREHOUSE_NOT_FOUND.
         """
+
+    @_abc_1.abstractmethod
+    def BatchGetStock(
+        self,
+        request: _stock_pb2.BatchGetStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stock_pb2.BatchGetStockResponse, _abc.Awaitable[_stock_pb2.BatchGetStockResponse]]:
+        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetSalesStock(
+        self,
+        request: _stock_pb2.GetSalesStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stock_pb2.GetSalesStockResponse, _abc.Awaitable[_stock_pb2.GetSalesStockResponse]]:
+        """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetDispatchStock(
+        self,
+        request: _stock_pb2.GetDispatchStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stock_pb2.GetDispatchStockResponse, _abc.Awaitable[_stock_pb2.GetDispatchStockResponse]]:
+        """The dispatch layer: what there is in all, in one warehouse or for a region. SKU_NOT_FOUND,
+        WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetWarehouseStock(
+        self,
+        request: _stock_pb2.GetWarehouseStockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_stock_pb2.GetWarehouseStockResponse, _abc.Awaitable[_stock_pb2.GetWarehouseStockResponse]]:
+        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def GetReservation(

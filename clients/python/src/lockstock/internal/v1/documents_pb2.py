@@ -25,35 +25,41 @@ _sym_db = _symbol_database.Default()
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%lockstock/internal/v1/documents.proto\x12\x15lockstock.internal.v1\x1a\x17google/rpc/status.proto\"\x1b\n\x07SkuLive\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\"@\n\rWarehouseLive\x12\r\n\x05state\x18\x01 \x01(\x05\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\"#\n\rRoutePlanLive\x12\x12\n\nwarehouses\x18\x01 \x03(\t\"\xa2\x02\n\x0bPutDocument\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\x12\n\n\x02id\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12-\n\x03sku\x18\x04 \x01(\x0b\x32\x1e.lockstock.internal.v1.SkuLiveH\x00\x12\x39\n\twarehouse\x18\x05 \x01(\x0b\x32$.lockstock.internal.v1.WarehouseLiveH\x00\x12:\n\nroute_plan\x18\x06 \x01(\x0b\x32$.lockstock.internal.v1.RoutePlanLiveH\x00\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\x42\x06\n\x04live\"\x94\x01\n\x13PutDocumentsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x35\n\tdocuments\x18\x02 \x03(\x0b\x32\".lockstock.internal.v1.PutDocument\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\r\n\x05\x61sked\x18\x04 \x01(\x0c\x12\x13\n\x0bupdate_mask\x18\x05 \x03(\t\"W\n\x18PutDocumentsBatchRequest\x12;\n\x07\x63hanges\x18\x01 \x03(\x0b\x32*.lockstock.internal.v1.PutDocumentsRequest\"\x9e\x01\n\x12PutDocumentsResult\x12\x11\n\x07version\x18\x01 \x01(\x03H\x00\x12%\n\x07refused\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x12\x32\n\tdocuments\x18\x04 \x03(\x0b\x32\x1f.lockstock.internal.v1.DocumentB\x08\n\x06result\"W\n\x19PutDocumentsBatchResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).lockstock.internal.v1.PutDocumentsResult\"s\n\x14ListDocumentsRequest\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\n\n\x02id\x18\x04 \x01(\t\"h\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\"]\n\x15ListDocumentsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x32\n\tdocuments\x18\x02 \x03(\x0b\x32\x1f.lockstock.internal.v1.Document*\xb4\x01\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44OCUMENT_KIND_SKU\x10\x01\x12\x1b\n\x17\x44OCUMENT_KIND_WAREHOUSE\x10\x02\x12\x18\n\x14\x44OCUMENT_KIND_REGION\x10\x03\x12\x19\n\x15\x44OCUMENT_KIND_CHANNEL\x10\x04\x12\x1c\n\x18\x44OCUMENT_KIND_ROUTE_PLAN\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%lockstock/internal/v1/documents.proto\x12\x15lockstock.internal.v1\x1a\x17google/rpc/status.proto\"5\n\x07SkuLive\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x18\n\x10\x64\x65\x64uction_policy\x18\x02 \x01(\x05\"$\n\x08ShopLive\x12\x18\n\x10\x64\x65\x64uction_policy\x18\x01 \x01(\x05\"@\n\rWarehouseLive\x12\r\n\x05state\x18\x01 \x01(\x05\x12\x0c\n\x04skus\x18\x02 \x03(\t\x12\x12\n\ncategories\x18\x03 \x03(\t\"#\n\rRoutePlanLive\x12\x12\n\nwarehouses\x18\x01 \x03(\t\"\xd3\x02\n\x0bPutDocument\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\x12\n\n\x02id\x18\x02 \x01(\t\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12-\n\x03sku\x18\x04 \x01(\x0b\x32\x1e.lockstock.internal.v1.SkuLiveH\x00\x12\x39\n\twarehouse\x18\x05 \x01(\x0b\x32$.lockstock.internal.v1.WarehouseLiveH\x00\x12:\n\nroute_plan\x18\x06 \x01(\x0b\x32$.lockstock.internal.v1.RoutePlanLiveH\x00\x12/\n\x04shop\x18\x08 \x01(\x0b\x32\x1f.lockstock.internal.v1.ShopLiveH\x00\x12\x0c\n\x04\x62ody\x18\x07 \x01(\x0c\x42\x06\n\x04live\"\x94\x01\n\x13PutDocumentsRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x35\n\tdocuments\x18\x02 \x03(\x0b\x32\".lockstock.internal.v1.PutDocument\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\r\n\x05\x61sked\x18\x04 \x01(\x0c\x12\x13\n\x0bupdate_mask\x18\x05 \x03(\t\"W\n\x18PutDocumentsBatchRequest\x12;\n\x07\x63hanges\x18\x01 \x03(\x0b\x32*.lockstock.internal.v1.PutDocumentsRequest\"\x9e\x01\n\x12PutDocumentsResult\x12\x11\n\x07version\x18\x01 \x01(\x03H\x00\x12%\n\x07refused\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x10\n\x08replayed\x18\x03 \x01(\x08\x12\x32\n\tdocuments\x18\x04 \x03(\x0b\x32\x1f.lockstock.internal.v1.DocumentB\x08\n\x06result\"W\n\x19PutDocumentsBatchResponse\x12:\n\x07results\x18\x01 \x03(\x0b\x32).lockstock.internal.v1.PutDocumentsResult\"s\n\x14ListDocumentsRequest\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\n\n\x02id\x18\x04 \x01(\t\"h\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\"]\n\x15ListDocumentsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x32\n\tdocuments\x18\x02 \x03(\x0b\x32\x1f.lockstock.internal.v1.Document\"U\n\x13GetDocumentsRequest\x12\x31\n\x04kind\x18\x01 \x01(\x0e\x32#.lockstock.internal.v1.DocumentKind\x12\x0b\n\x03ids\x18\x02 \x03(\t\"\\\n\x14GetDocumentsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x32\n\tdocuments\x18\x02 \x03(\x0b\x32\x1f.lockstock.internal.v1.Document*\xcc\x01\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44OCUMENT_KIND_SKU\x10\x01\x12\x1b\n\x17\x44OCUMENT_KIND_WAREHOUSE\x10\x02\x12\x18\n\x14\x44OCUMENT_KIND_REGION\x10\x03\x12\x19\n\x15\x44OCUMENT_KIND_CHANNEL\x10\x04\x12\x1c\n\x18\x44OCUMENT_KIND_ROUTE_PLAN\x10\x05\x12\x16\n\x12\x44OCUMENT_KIND_SHOP\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lockstock.internal.v1.documents_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOCUMENTKIND']._serialized_start=1323
-  _globals['_DOCUMENTKIND']._serialized_end=1503
+  _globals['_DOCUMENTKIND']._serialized_start=1617
+  _globals['_DOCUMENTKIND']._serialized_end=1821
   _globals['_SKULIVE']._serialized_start=89
-  _globals['_SKULIVE']._serialized_end=116
-  _globals['_WAREHOUSELIVE']._serialized_start=118
-  _globals['_WAREHOUSELIVE']._serialized_end=182
-  _globals['_ROUTEPLANLIVE']._serialized_start=184
-  _globals['_ROUTEPLANLIVE']._serialized_end=219
-  _globals['_PUTDOCUMENT']._serialized_start=222
-  _globals['_PUTDOCUMENT']._serialized_end=512
-  _globals['_PUTDOCUMENTSREQUEST']._serialized_start=515
-  _globals['_PUTDOCUMENTSREQUEST']._serialized_end=663
-  _globals['_PUTDOCUMENTSBATCHREQUEST']._serialized_start=665
-  _globals['_PUTDOCUMENTSBATCHREQUEST']._serialized_end=752
-  _globals['_PUTDOCUMENTSRESULT']._serialized_start=755
-  _globals['_PUTDOCUMENTSRESULT']._serialized_end=913
-  _globals['_PUTDOCUMENTSBATCHRESPONSE']._serialized_start=915
-  _globals['_PUTDOCUMENTSBATCHRESPONSE']._serialized_end=1002
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1004
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1119
-  _globals['_DOCUMENT']._serialized_start=1121
-  _globals['_DOCUMENT']._serialized_end=1225
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1227
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1320
+  _globals['_SKULIVE']._serialized_end=142
+  _globals['_SHOPLIVE']._serialized_start=144
+  _globals['_SHOPLIVE']._serialized_end=180
+  _globals['_WAREHOUSELIVE']._serialized_start=182
+  _globals['_WAREHOUSELIVE']._serialized_end=246
+  _globals['_ROUTEPLANLIVE']._serialized_start=248
+  _globals['_ROUTEPLANLIVE']._serialized_end=283
+  _globals['_PUTDOCUMENT']._serialized_start=286
+  _globals['_PUTDOCUMENT']._serialized_end=625
+  _globals['_PUTDOCUMENTSREQUEST']._serialized_start=628
+  _globals['_PUTDOCUMENTSREQUEST']._serialized_end=776
+  _globals['_PUTDOCUMENTSBATCHREQUEST']._serialized_start=778
+  _globals['_PUTDOCUMENTSBATCHREQUEST']._serialized_end=865
+  _globals['_PUTDOCUMENTSRESULT']._serialized_start=868
+  _globals['_PUTDOCUMENTSRESULT']._serialized_end=1026
+  _globals['_PUTDOCUMENTSBATCHRESPONSE']._serialized_start=1028
+  _globals['_PUTDOCUMENTSBATCHRESPONSE']._serialized_end=1115
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1117
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1232
+  _globals['_DOCUMENT']._serialized_start=1234
+  _globals['_DOCUMENT']._serialized_end=1338
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1340
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1433
+  _globals['_GETDOCUMENTSREQUEST']._serialized_start=1435
+  _globals['_GETDOCUMENTSREQUEST']._serialized_end=1520
+  _globals['_GETDOCUMENTSRESPONSE']._serialized_start=1522
+  _globals['_GETDOCUMENTSRESPONSE']._serialized_end=1614
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,8 @@ class _DocumentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Document
     """A channel."""
     DOCUMENT_KIND_ROUTE_PLAN: _DocumentKind.ValueType  # 5
     """The route plan of a region; its id is the region's."""
+    DOCUMENT_KIND_SHOP: _DocumentKind.ValueType  # 6
+    """The shop's rules; its only id is "shop"."""
 
 class DocumentKind(_DocumentKind, metaclass=_DocumentKindEnumTypeWrapper):
     """The kinds of documents the engine knows."""
@@ -56,6 +58,8 @@ DOCUMENT_KIND_CHANNEL: DocumentKind.ValueType  # 4
 """A channel."""
 DOCUMENT_KIND_ROUTE_PLAN: DocumentKind.ValueType  # 5
 """The route plan of a region; its id is the region's."""
+DOCUMENT_KIND_SHOP: DocumentKind.ValueType  # 6
+"""The shop's rules; its only id is "shop"."""
 Global___DocumentKind: _TypeAlias = DocumentKind  # noqa: Y015
 
 @_typing.final
@@ -65,20 +69,46 @@ class SkuLive(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CATEGORY_FIELD_NUMBER: _builtins.int
+    DEDUCTION_POLICY_FIELD_NUMBER: _builtins.int
     category: _builtins.str
     """What assortments name it by."""
+    deduction_policy: _builtins.int
+    """When its stock is taken: 0 not said, else as lockstock.v1.DeductionPolicy."""
     def __init__(
         self,
         *,
         category: _builtins.str = ...,
+        deduction_policy: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "deduction_policy", b"deduction_policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SkuLive: _TypeAlias = SkuLive  # noqa: Y015
+
+@_typing.final
+class ShopLive(_message.Message):
+    """What the engine must know of the shop."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCTION_POLICY_FIELD_NUMBER: _builtins.int
+    deduction_policy: _builtins.int
+    """When stock is taken where the SKU does not say: 0 not said, else as lockstock.v1.DeductionPolicy."""
+    def __init__(
+        self,
+        *,
+        deduction_policy: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deduction_policy", b"deduction_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShopLive: _TypeAlias = ShopLive  # noqa: Y015
 
 @_typing.final
 class WarehouseLive(_message.Message):
@@ -150,6 +180,7 @@ class PutDocument(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     WAREHOUSE_FIELD_NUMBER: _builtins.int
     ROUTE_PLAN_FIELD_NUMBER: _builtins.int
+    SHOP_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     kind: Global___DocumentKind.ValueType
     """Its kind."""
@@ -171,6 +202,10 @@ class PutDocument(_message.Message):
     def route_plan(self) -> Global___RoutePlanLive:
         """Of a route plan."""
 
+    @_builtins.property
+    def shop(self) -> Global___ShopLive:
+        """Of the shop."""
+
     def __init__(
         self,
         *,
@@ -180,13 +215,14 @@ class PutDocument(_message.Message):
         sku: Global___SkuLive | None = ...,
         warehouse: Global___WarehouseLive | None = ...,
         route_plan: Global___RoutePlanLive | None = ...,
+        shop: Global___ShopLive | None = ...,
         body: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["live", b"live", "route_plan", b"route_plan", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["live", b"live", "route_plan", b"route_plan", "shop", b"shop", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "expected_version", b"expected_version", "id", b"id", "kind", b"kind", "live", b"live", "route_plan", b"route_plan", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "expected_version", b"expected_version", "id", b"id", "kind", b"kind", "live", b"live", "route_plan", b"route_plan", "shop", b"shop", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_live: _TypeAlias = _typing.Literal["sku", "warehouse", "route_plan"]  # noqa: Y015
+    _WhichOneofReturnType_live: _TypeAlias = _typing.Literal["sku", "warehouse", "route_plan", "shop"]  # noqa: Y015
     _WhichOneofArgType_live: _TypeAlias = _typing.Literal["live", b"live"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_live) -> _WhichOneofReturnType_live | None: ...
 
@@ -422,3 +458,59 @@ class ListDocumentsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDocumentsResponse: _TypeAlias = ListDocumentsResponse  # noqa: Y015
+
+@_typing.final
+class GetDocumentsRequest(_message.Message):
+    """Which documents to read, by id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    kind: Global___DocumentKind.ValueType
+    """The kind."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 10,000 ids."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___DocumentKind.ValueType = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDocumentsRequest: _TypeAlias = GetDocumentsRequest  # noqa: Y015
+
+@_typing.final
+class GetDocumentsResponse(_message.Message):
+    """The documents that there are, in the order asked; ids of none are left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The sequence they stand at; durable."""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
+        """The documents."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        documents: _abc.Iterable[Global___Document] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDocumentsResponse: _TypeAlias = GetDocumentsResponse  # noqa: Y015
