@@ -5,8 +5,8 @@ use lockstock_stock::command::{
     Request, Rest, Returned, Selection, Service, SetLine, SetTarget, SkuPart, StockLine, Wanted,
     WarehouseState,
 };
-use lockstock_stock::counters::{AllocationCounter, Counter, TransferCounter};
-use lockstock_stock::event::{Event, Fingerprint};
+use lockstock_stock::counters::{AllocationCounter, Counter, LineCounter, TransferCounter};
+use lockstock_stock::event::{DeductionPolicy, Event, Fingerprint};
 use lockstock_stock::ids::{LineNo, Micros, RequestKey, Units};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::Machine;
@@ -120,7 +120,8 @@ impl Workload {
     fn next(&mut self) -> Option<Command<'static>> {
         match self.rng.below(20) {
             0..=3 => Some(self.buy()),
-            4..=11 => self.on_a_reservation(),
+            4 => self.on_payment().or_else(|| self.on_a_reservation()),
+            5..=11 => self.on_a_reservation(),
             12..=14 => Some(self.supply()),
             15..=17 => self.transfer(),
             18 => Some(self.count()),
@@ -150,10 +151,22 @@ impl Workload {
 
     fn buy(&mut self) -> Command<'static> {
         let order = self.order();
-        if self.rng.below(4) == 0 {
-            return Command::LockAndDeduct { order };
+        let hold = Some(20 * SECOND);
+        match self.rng.below(8) {
+            0 | 1 => Command::LockAndDeduct { order },
+            2 => Command::Place { order, hold, policy: Some(DeductionPolicy::OnPayment) },
+            _ => Command::Lock { order, hold },
         }
-        Command::Lock { order, hold: Some(20 * SECOND) }
+    }
+
+    /// An order that waits for its payment gets it, or is cancelled.
+    fn on_payment(&mut self) -> Option<Command<'static>> {
+        let state = self.machine.state();
+        let waits =
+            |id: &&&str| state.find_reservation(id).is_some_and(|it| it.total(LineCounter::Wanted) > 0);
+        let reservation = *self.reservations.iter().find(waits)?;
+        let all = Selection { reservation, warehouse: "", parts: Vec::new() };
+        Some(if self.rng.below(3) == 0 { Command::CancelOrder(all) } else { Command::Deduct(all) })
     }
 
     /// A reservation, line and warehouse with units in a state, and how many.
