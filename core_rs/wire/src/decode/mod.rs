@@ -24,7 +24,7 @@ use lockstock_stock::refusal::Refusal;
 use prost::{DecodeError, Message};
 
 pub(crate) use documents::{change, listing};
-pub(crate) use reads::{availability, reservation_id, stock};
+pub(crate) use reads::{Place, availability, dispatch, reservation_id, sales, skus, stock, warehouse_layer};
 
 use crate::fingerprint;
 use crate::proto::lockstock::v1::command::Operation as Asked;
