@@ -160,12 +160,12 @@ def state(order: Sums) -> ColumnElement[int]:
 def _sums(table: Table, chosen: ColumnElement[str], names: Iterable[str]) -> tuple[Any, dict[str, Any]]:
     """Sum the counters of the chosen orders' rows; an order without rows has none of anything."""
     sums = (
-        select(table.c.reservation, *(func.sum(table.c[name]).label(name) for name in names))
+        select(table.c.reservation, *(func.sum(table.c[name]).label(f"sum_{name}") for name in names))
         .where(table.c.reservation.in_(select(chosen)))
         .group_by(table.c.reservation)
         .cte(f"{table.name}_sums")
     )
-    return sums, {name: func.coalesce(sums.c[name], 0) for name in names}
+    return sums, {name: func.coalesce(sums.c[f"sum_{name}"], 0) for name in names}
 
 
 def _conditions(filters: Filters, after: Place | None) -> list[ColumnElement[bool]]:
