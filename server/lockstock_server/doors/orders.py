@@ -16,6 +16,7 @@ from lockstock.internal.v1 import orders_pb2 as seam
 from lockstock.v1 import orders_pb2 as pb
 
 from lockstock_server.doors.raw import MESSAGE_BYTES_MAX, read
+from lockstock_server.orders.service import WRONG_STATE
 from lockstock_server.orders.states import VERB_NAMES
 from lockstock_server.refusals import Refused
 
@@ -89,9 +90,8 @@ async def _read(request: type[Any], method: Callable[[Any], Awaitable[Any]], mes
 async def _step(orders: Orders, verb: str, request: type[Any], step: Step, message: bytes) -> Payload:
     """Have the engine judge a step; where its refusal is one of the order's state, say so instead."""
     granted, payload = await step(message)
-    if not granted:
-        reason = Refused.by(status_pb2.Status.FromString(payload)).reason
-        refused = await orders.out_of_state(verb, request.FromString(message).order_id, reason)
+    if not granted and _reason(payload) in WRONG_STATE:
+        refused = await orders.out_of_state(verb, request.FromString(message).order_id)
         if refused is not None:
             raise refused
     return granted, payload
@@ -124,9 +124,13 @@ async def _first_answer(calls: Calls, planning: Planning, request: Any) -> Paylo
     if not request.cause.request_id:
         return None
     granted, payload = await calls.payload(planning.method, _with(planning, request, seam.Planned()))
-    if granted or Refused.by(status_pb2.Status.FromString(payload)).reason in _ABOUT_THE_KEY:
+    if granted or _reason(payload) in _ABOUT_THE_KEY:
         return granted, payload
     return None
+
+
+def _reason(status: bytes) -> str:
+    return Refused.by(status_pb2.Status.FromString(status)).reason
 
 
 def _with(planning: Planning, request: Any, plan: seam.Planned) -> bytes:

@@ -29,7 +29,7 @@ WRONG_STATE: Final = frozenset(
         "BELOW_SHIPPED",
     }
 )
-"""Refusals of the engine that say: fewer units than that are in the state this needs."""
+"""Refusals of the engine that say: no units, or fewer, are in the state that this needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,11 @@ class Orders:
             as_of_sequence=page.as_of,
         )
 
-    async def out_of_state(self, verb: str, order_id: str, reason: str) -> Refused | None:
-        """Tell whether the engine refused a step for a state in which it is not right at all.
+    async def out_of_state(self, verb: str, order_id: str) -> Refused | None:
+        """Tell of a step that the engine refused for `WRONG_STATE` whether it is not right at all.
 
-        None where the verb is right: then there are fewer units than it named, as the engine says.
+        None where it is right: then there are fewer units than it named, as the engine says.
         """
-        if reason not in WRONG_STATE:
-            return None
         try:
             reservation = await self._reservation(order_id)
         except Refused:
