@@ -20,10 +20,10 @@ class FakePlanner:
 
     warehouses: Sequence[str] = ("SH", "BJ")
     refuse: str = ""
-    asked: list[pb.Destination] = field(default_factory=list)
+    asked: list[tuple[pb.Destination, str]] = field(default_factory=list)
 
-    def plan(self, destination: pb.Destination) -> seam.Planned | None:
-        self.asked.append(destination)
+    def plan(self, destination: pb.Destination, path: str) -> seam.Planned | None:
+        self.asked.append((destination, path))
         if self.refuse:
             raise Refused(self.refuse, warehouse=destination.pickup)
         beyond = f"pickup:{destination.pickup}" if destination.pickup else "geo:1.000000,2.000000"

@@ -30,7 +30,7 @@ def reservation(name: str = "o", created_at: int = 1, **line: Any) -> stock_pb2.
 
 
 def place(**counters: int) -> list[stock_pb2.Allocation]:
-    return [stock_pb2.Allocation(warehouse="SH", **counters)]  # type: ignore[arg-type] # counters only
+    return [stock_pb2.Allocation(warehouse="SH", **counters)]
 
 
 PAID = reservation(deducted=2, allocations=place(allocated=2))

@@ -131,7 +131,7 @@ async def test_an_order_with_coordinates_or_a_pickup_travels_with_its_plan(
     assert seam.ExchangePlannedRequest.FromString(second) == seam.ExchangePlannedRequest(
         asked=exchanged, planned=planned
     )
-    assert served.planner.asked == [destination] * 2
+    assert served.planner.asked == [(destination, "destination"), (destination, "replacement.destination")]
 
 
 async def test_what_cannot_be_planned_is_refused(served: Served) -> None:

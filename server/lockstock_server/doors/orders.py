@@ -40,6 +40,7 @@ class Planning:
     """A call that may need a plan: where its destination stands, and as what it travels with its plan."""
 
     request: type[Any]
+    path: str
     destination: Callable[[Any], pb.Destination]
     planned: type[Any]
     method: str
@@ -48,12 +49,14 @@ class Planning:
 _PLANNING: Final = {
     "PlaceOrder": Planning(
         pb.PlaceOrderRequest,
+        "destination",
         lambda request: request.destination,
         seam.PlacePlannedRequest,
         "/lockstock.internal.v1.Orders/PlacePlanned",
     ),
     "ExchangeOrder": Planning(
         pb.ExchangeOrderRequest,
+        "replacement.destination",
         lambda request: request.replacement.destination,
         seam.ExchangePlannedRequest,
         "/lockstock.internal.v1.Orders/ExchangePlanned",
@@ -104,7 +107,7 @@ async def _planned(calls: Calls, planner: Planner, planning: Planning, step: Ste
     if destination is None or not (destination.pickup or destination.HasField("coordinates")):
         return await step(message)
     try:
-        plan = planner.plan(destination)
+        plan = planner.plan(destination, planning.path)
     except Refused as refused:
         first = await _first_answer(calls, planning, request)
         if first is None:
