@@ -23,9 +23,11 @@ PLANS_BYTES = 64 << 10
 plan, some 20 bytes of the message, and less than that under its lock: so one change holds up the locks of
 buyers for one or two milliseconds, and the event loop for about as long to build it."""
 
-LOOKED_MAX = 20_000
-"""So many warehouses of plans are compared before others have their turn, where nothing is to be put: they cost
-the event loop what PLANS_BYTES do."""
+LOOKED_MAX = 5_000
+"""So many warehouses of plans are compared before others have their turn where little is to be put, which takes
+some milliseconds; a plan counts as PLAN_LOOKS more."""
+
+PLAN_LOOKS = 50
 
 Installed = tuple[Plan, int]
 """A plan and its version."""
@@ -116,7 +118,7 @@ class Plans:
             if self.network.place(region) is not None:
                 standing, version = self.standing(region)
                 plan = self.network.plan(region)
-                looked += 1 + len(plan)
+                looked += PLAN_LOOKS + len(plan)
                 if plan != standing:
                     put = put_of_plan(region, plan, version)
                     taken += put.ByteSize()

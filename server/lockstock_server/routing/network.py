@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,17 +11,13 @@ from lockstock_server.routing.distance import Point, distance_km
 from lockstock_server.routing.reach import Reaches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Plan = tuple[str, ...]
 """Warehouses in the order in which they are tried."""
 
 Rung = tuple[int, int, float, str]
 """A warehouse's place in an order: tier, rank, distance (infinite where not known), id."""
-
-MENDING_LOOKS = 32
-"""To take a warehouse out of a plan and put it in again by bisection, about so many others are looked at: a plan
-with fewer than that for each changed warehouse is sooner compiled anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +42,10 @@ class Site:
     def rung(self, origin: Point | None) -> Rung:
         """Its place among others, seen from a point: low places are tried first."""
         return self.tier, self.rank, self.distance_km(origin), self.warehouse
+
+    def band(self) -> tuple[int, int]:
+        """Its place as far as it is the same from everywhere."""
+        return self.tier, self.rank
 
     def distance_km(self, origin: Point | None) -> float:
         """How far it is from a point; infinite where either is not known."""
@@ -186,19 +186,16 @@ class Network:
         centroid = self._places[region].centroid
         mended = list(plan)
 
-        def standing(warehouse: str) -> Rung:
-            return (moved.get(warehouse) or self._sites[warehouse]).rung(centroid)
-
-        def coming(warehouse: str) -> Rung:
-            return self._sites[warehouse].rung(centroid)
+        def standing(warehouse: str) -> Site:
+            return moved.get(warehouse) or self._sites[warehouse]
 
         for before in moved.values():
             if before is not None:
-                del mended[bisect_left(mended, before.rung(centroid), key=standing)]
+                del mended[_slot(mended, before, centroid, standing)]
         for warehouse in moved:
             site = self._sites.get(warehouse)
             if site is not None and not site.closed and self.covers(site, region):
-                insort(mended, warehouse, key=coming)
+                mended.insert(_slot(mended, site, centroid, self._sites.__getitem__), warehouse)
         return tuple(mended)
 
     def _note(self, region: str, warehouse: str, before: Site | None) -> None:
@@ -207,7 +204,8 @@ class Network:
             return
         moved = self._moved.setdefault(region, {})
         moved.setdefault(warehouse, before)
-        if len(moved) * MENDING_LOOKS > len(plan):
+        # Looked at to take one out and put it in again by bisection, against all that compiling looks at.
+        if len(moved) * 2 * len(plan).bit_length() > len(plan):
             self._forget(region)
 
     def _forget(self, region: str) -> None:
@@ -234,3 +232,17 @@ class Network:
             code = waiting.pop()
             yield code
             waiting.extend(self._children.get(code, ()))
+
+
+def _slot(plan: list[str], site: Site, origin: Point | None, sites: Callable[[str], Site]) -> int:
+    """Where a warehouse stands in a plan, or would stand.
+
+    Distances are measured only among those of its tier and rank.
+    """
+    first = bisect_left(plan, site.band(), key=lambda warehouse: sites(warehouse).band())
+    last = bisect_right(plan, site.band(), first, key=lambda warehouse: sites(warehouse).band())
+    if first == last:
+        return first
+    return bisect_left(
+        plan, site.rung(origin), first, last, key=lambda warehouse: sites(warehouse).rung(origin)
+    )
