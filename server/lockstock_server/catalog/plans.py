@@ -9,8 +9,8 @@ from lockstock.internal.v1 import documents_pb2 as seam
 from lockstock.v1 import catalog_pb2 as pb
 
 from lockstock_server.catalog.documents import put_of_plan
-from lockstock_server.routing.distance import Point
-from lockstock_server.routing.network import Network, Place, Plan, Site
+from lockstock_server.routing.network import Network, Plan
+from lockstock_server.routing.sites import place_of, site_of
 
 if TYPE_CHECKING:
     from collections import deque
@@ -31,34 +31,6 @@ PLAN_LOOKS = 50
 
 Installed = tuple[Plan, int]
 """A plan and its version."""
-
-
-def _point(message: Document, field: str) -> Point | None:
-    if not message.HasField(field):  # type: ignore[arg-type] # only asked of messages that have it
-        return None
-    coordinates: pb.Coordinates = getattr(message, field)
-    return Point(coordinates.latitude, coordinates.longitude)
-
-
-def site_of(warehouse: pb.Warehouse) -> Site:
-    """A warehouse as routing sees it."""
-    regions = frozenset(warehouse.coverage.regions)
-    return Site(
-        warehouse=warehouse.warehouse,
-        tier=warehouse.tier,
-        rank=warehouse.rank,
-        regions=regions,
-        everywhere=warehouse.tier == pb.TIER_CENTRAL and not regions,
-        location=_point(warehouse, "location"),
-        closed=warehouse.state == pb.WAREHOUSE_STATE_CLOSED,
-        reach_km=warehouse.coverage.radius_km if warehouse.tier == pb.TIER_FRONT else 0.0,
-        pickup=warehouse.pickup,
-    )
-
-
-def place_of(region: pb.Region) -> Place:
-    """A region as routing sees it."""
-    return Place(region=region.region, parent=region.parent, centroid=_point(region, "centroid"))
 
 
 @dataclass(slots=True)

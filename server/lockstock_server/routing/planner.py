@@ -32,24 +32,27 @@ class Planner:
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    def plan(self, destination: pb.Destination) -> seam.Planned | None:
-        """Plan a destination; None where the region's installed plan serves. Raises Refused."""
+    def plan(self, destination: pb.Destination, path: str = "destination") -> seam.Planned | None:
+        """Plan a destination; None where the region's installed plan serves. Raises Refused.
+
+        `path` is where it stands in the request.
+        """
         if destination.pickup:
-            site = self.pickup(destination)
+            site = self.pickup(destination, path)
             return seam.Planned(warehouses=[site.warehouse], destination=f"{_PICKUP}{site.warehouse}")
         if not destination.HasField("coordinates"):
             return None
-        buyer = self.buyer(destination)
+        buyer = self.buyer(destination, path)
         warehouses = [site.warehouse for site in self.candidates(destination.region, buyer)]
         return seam.Planned(warehouses=warehouses, destination=geo(buyer))
 
-    def pickup(self, destination: pb.Destination) -> Site:
+    def pickup(self, destination: pb.Destination, path: str = "destination") -> Site:
         """Find the warehouse where the buyer fetches the goods; whether it works is judged with the stock."""
         if destination.region:
-            raise Refused("FIELDS_CONFLICT", field="destination.region")
+            raise Refused("FIELDS_CONFLICT", field=f"{path}.region")
         if destination.HasField("coordinates"):
-            raise Refused("FIELDS_CONFLICT", field="destination.coordinates")
-        form.check_id("destination.pickup", destination.pickup)
+            raise Refused("FIELDS_CONFLICT", field=f"{path}.coordinates")
+        form.check_id(f"{path}.pickup", destination.pickup)
         site = self._network.site(destination.pickup)
         if site is None:
             raise Refused("WAREHOUSE_NOT_FOUND", warehouse=destination.pickup)
@@ -57,10 +60,10 @@ class Planner:
             raise Refused("PICKUP_NOT_OFFERED", warehouse=site.warehouse)
         return site
 
-    def buyer(self, destination: pb.Destination) -> Point:
+    def buyer(self, destination: pb.Destination, path: str = "destination") -> Point:
         """Read where the buyer is, as precisely as it is kept. Raises Refused."""
-        form.check_id("destination.region", destination.region)
-        form.check_point("destination.coordinates", destination.coordinates)
+        form.check_id(f"{path}.region", destination.region)
+        form.check_point(f"{path}.coordinates", destination.coordinates)
         if self._network.place(destination.region) is None:
             raise Refused("REGION_NOT_FOUND", region=destination.region)
         # Rounded before anything is measured, so that the order can be explained by what is kept of it.
