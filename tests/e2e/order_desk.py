@@ -73,6 +73,10 @@ class Desk:
         if lines:
             self.client.stock.OtherReceipt(op.OtherReceiptRequest(lines=lines))
 
+    def free(self, sku: str) -> int:
+        """What may still be sold of it."""
+        return self.client.stock.GetStock(stock.GetStockRequest(sku=sku)).free
+
     def sell_elsewhere(self, sku: str) -> None:
         """Everything that is available is gone: sold beside orders."""
         levels = self.client.stock.GetStock(stock.GetStockRequest(sku=sku)).levels
