@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,13 +12,14 @@ from lockstock.v1 import catalog_pb2 as pb
 
 from lockstock_server.catalog import bodies, etags, form, masks, pages, references
 from lockstock_server.catalog.documents import put_of
+from lockstock_server.catalog.install import Installer
 from lockstock_server.catalog.kinds import KINDS, Document, Kind
-from lockstock_server.catalog.plans import Plans, fitting
+from lockstock_server.catalog.plans import Plans
 from lockstock_server.catalog.view import View
 from lockstock_server.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from lockstock_server.catalog.documents import Documents
 
@@ -58,6 +60,7 @@ class Catalog:
         self.plans = Plans()
         self.documents = documents
         self.writing = asyncio.Lock()
+        self._installer = Installer(self.plans, documents, self.writing)
         self._running: set[asyncio.Task[Any]] = set()
 
     async def load(self) -> None:
@@ -68,7 +71,7 @@ class Catalog:
                 self.view.put(kind, document, found.version)
                 self.plans.change(document)
         async for found in self.documents.all(seam.DOCUMENT_KIND_ROUTE_PLAN):
-            self.plans.installed(found.id, bodies.read_plan(found.body), found.version)
+            self.plans.note(found.id, bodies.read_plan(found.body), found.version)
         self.plans.owe(self.plans.regions())
         async with self.writing:
             await self.install_owed()
@@ -168,10 +171,9 @@ class Catalog:
         change.documents.append(put_of(kind, document, expected))
         touched = self.plans.change(document) | self.plans.owed()
         try:
-            plans = self.plans.due(touched)
-            # Plans beyond what one message may hold follow in steps of their own.
-            first = fitting(plans, change.ByteSize())
-            change.documents.extend(plans[:first])
+            # Plans beyond what one change may hold follow in steps of their own.
+            due = self.plans.due(deque(sorted(touched)), change.ByteSize())
+            change.documents.extend(due.puts)
             result = await self.documents.put(change)
         except Exception:
             self.plans.restore(document, before)
@@ -181,27 +183,13 @@ class Catalog:
             return self._recalled(asked, result)
         self.view.put(kind, document, result.version)
         self.plans.owe(touched)
-        self._installed(plans[:first], result.version)
-        if first < len(plans):
-            await self.install_owed()
-        else:
-            self.plans.settled(touched)
+        self.plans.installed(due, result.version)
+        await self._installer.install_or_later()
         return shown(document, result.version)
 
     async def install_owed(self) -> None:
-        """Put every plan that is owed, in as few steps as the message limit allows. Raises Refused."""
-        owed = self.plans.owed()
-        plans = self.plans.due(owed)
-        while plans:
-            count = max(1, fitting(plans, 0))
-            result = await self.documents.put(seam.PutDocumentsRequest(documents=plans[:count]))
-            self._installed(plans[:count], result.version)
-            plans = plans[count:]
-        self.plans.settled(owed)
-
-    def _installed(self, plans: Iterable[seam.PutDocument], version: int) -> None:
-        for plan in plans:
-            self.plans.installed(plan.id, tuple(plan.route_plan.warehouses), version)
+        """Put every plan that is owed, in changes of bounded size. Raises Refused."""
+        await self._installer.install()
 
 
 def shown(document: Document, version: int) -> Document:
