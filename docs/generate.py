@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from lockstock_server import _core, compose
+from lockstock_server.orders.matrix import Right, matrix
+from lockstock_server.orders.states import STATES, VERBS, word
 from lockstock_server.settings import Settings, load
 
 HERE = Path(__file__).parent
@@ -152,9 +154,34 @@ def exposed() -> str:
     )
 
 
+def orders() -> str:
+    """The states of an order, and the verbs that are right in each."""
+    marks = {Right.ALWAYS: "yes", Right.SOMETIMES: "some", Right.NEVER: ""}
+    return (
+        "# The states of an order\n\n"
+        "A state is derived from the order's lines, never stored beside them: it is the first of these that fits.\n\n"
+        + table(["state", "which orders"], ([f"`{word(row.state)}`", row.words] for row in STATES))
+        + "\n## The verbs\n\n"
+        "A verb takes units of one kind, and is right where the order has any.\n\n"
+        + table(["verb", "takes"], ([f"`{verb.name}`", verb.takes] for verb in VERBS))
+        + "\n## Which verb is right in which state\n\n"
+        '"yes": in every order of the state; "some": in those that have such units; empty: in none.\n'
+        "Where a verb is not right for the order as it stands, the call is refused with `ORDER_STATE`, which names\n"
+        "the state and the verbs that are. Where it is right and names more units than there are, the refusal is\n"
+        "that of the units: `QUANTITY_NOT_HELD`, `RETURN_EXCEEDS_SHIPPED`, `BELOW_SHIPPED`.\n\n"
+    ) + table(
+        ["", *(f"`{verb.name}`" for verb in VERBS)],
+        (
+            [f"`{word(state)}`", *(marks[verbs[verb.name]] for verb in VERBS)]
+            for state, verbs in matrix().items()
+        ),
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "movements.md": movements,
+    "orders.md": orders,
     "limits.md": limits,
     "settings.md": settings,
     "metrics.md": exposed,

@@ -22,6 +22,7 @@ from lockstock_server.admin import Admin
 from lockstock_server.catalog.documents import Documents
 from lockstock_server.catalog.service import Catalog
 from lockstock_server.doors import catalog as catalog_door
+from lockstock_server.doors import orders as orders_door
 from lockstock_server.doors import stock as stock_door
 from lockstock_server.doors.authorize import Authorize, everybody
 from lockstock_server.doors.calls import Calls
@@ -30,7 +31,11 @@ from lockstock_server.doors.server import Door
 from lockstock_server.doors.status import Statuses
 from lockstock_server.errors import ExitCode, StartError
 from lockstock_server.metrics import DoorMetrics, Endpoint, EngineMetrics, NumbersCollector, new_registry
+from lockstock_server.orders.service import Orders
 from lockstock_server.projection import DatabaseAwayError, ProjectionError, Projector, read_position
+from lockstock_server.reports.orders import OrderReports, movements_of_reservations
+from lockstock_server.reports.reader import Reports
+from lockstock_server.routing.planner import Planner
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -184,6 +189,13 @@ class Running:
         except ProjectionError as error:
             raise StartError(ExitCode.DATABASE, str(error)) from error
         self._undo.append(lambda: asyncio.to_thread(self._projector.stop, 0.0))
+        self._reports = Reports(
+            settings.database,
+            journal_id=json.loads(core.status())["journal_id"],
+            follower=self._projector,
+            newest=self._newest,
+        )
+        self._undo.append(lambda: asyncio.to_thread(self._reports.close))
 
         registry = new_registry()
         registry.register(EngineMetrics(core))
@@ -226,8 +238,12 @@ class Running:
             fast_lane_address=self.fast_lane_address,
             stop=self.request_stop,
         )
+        archive = OrderReports(self._reports, movements_of_reservations(_core.movements()))
+        orders = Orders(self._calls.call, archive, self._core.buyer_hash)
+        planner = Planner(self._catalog.plans.network)
         unary = {
             **stock_door.unary(self._calls),
+            **orders_door.unary(self._calls, orders, planner),
             **catalog_door.unary(self._catalog, statuses),
             **admin.unary(),
         }
@@ -250,6 +266,9 @@ class Running:
             connected=status.connected,
             last_error=status.last_error or "",
         )
+
+    def _newest(self) -> int:
+        return int(json.loads(self._core.status())["sequence"])
 
     def _numbers(self) -> dict[str, tuple[str, float]]:
         status = self._projector.status
@@ -290,6 +309,7 @@ class Running:
             [] if self._fast_lane is None else [asyncio.to_thread(self._fast_lane.shutdown, left(deadline))]
         )
         await asyncio.gather(self._door.stop(left(deadline)), *lane)
+        await asyncio.to_thread(self._reports.close)
         if self._failure is None:
             await asyncio.to_thread(self._projector.stop, left(deadline))
         else:

@@ -16,7 +16,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from lockstock import aio
 from lockstock.retry import Retries, with_request_ids
-from lockstock.v1 import catalog_pb2, errors_pb2, operations_pb2, stock_pb2
+from lockstock.v1 import catalog_pb2, errors_pb2, operations_pb2, orders_pb2, stock_pb2
 
 QUICK = Retries(first_wait=0.001, longest_wait=0.5)
 
@@ -217,5 +217,13 @@ def test_ids_are_filled_into_batches_and_catalogue_calls_and_never_replaced() ->
     assert second == "kept"
     create = with_request_ids(catalog_pb2.CreateSkuRequest())
     assert uuid.UUID(create.request_id).version == 7
+    place = with_request_ids(orders_pb2.PlaceOrderRequest(order_id="o"))
+    assert uuid.UUID(place.cause.request_id).version == 7
+    exchange = with_request_ids(orders_pb2.ExchangeOrderRequest(replacement=place))
+    # A replacement has no cause of its own: it is refused where one is set.
+    assert uuid.UUID(exchange.cause.request_id).version == 7
+    assert exchange.replacement == place
+    for listing in (orders_pb2.ListOrdersRequest(), orders_pb2.GetOrderRequest(order_id="o")):
+        assert with_request_ids(listing) is listing
     read = stock_pb2.GetStockRequest(sku="a")
     assert with_request_ids(read) is read

@@ -16,6 +16,14 @@ CROWDED = 600
 # Who may not know what: the rules of the domain know neither transport nor database.
 FORBIDDEN = {
     "routing": {"grpc", "sqlalchemy", "lockstock_server.doors", "lockstock_server.projection"},
+    "orders": {
+        "grpc",
+        "sqlalchemy",
+        "lockstock_server.doors",
+        "lockstock_server.projection",
+        "lockstock_server.reports",
+    },
+    "reports": {"grpc", "lockstock_server.doors"},
     "catalog": {"grpc", "sqlalchemy", "lockstock_server.doors", "lockstock_server.projection"},
     "replay": {"grpc", "sqlalchemy", "lockstock_server.doors", "lockstock_server.projection"},
     "projection": {"grpc", "lockstock_server.doors", "lockstock_server.catalog"},

@@ -10,6 +10,8 @@ pub const COUNTER_MAX: Units = 1_000_000_000_000_000;
 pub const LINES_MAX: usize = 2_000;
 /// The most warehouses a caller may list.
 pub const WAREHOUSES_MAX: usize = 1_000;
+/// The most levels (a SKU in a warehouse) that the answer to a read may have.
+pub const LEVELS_MAX: usize = 40_000;
 /// The most commands a batch may have.
 pub const COMMANDS_MAX: usize = 8_190;
 /// The longest id, in bytes.
@@ -18,6 +20,8 @@ pub const ID_BYTES_MAX: usize = 64;
 pub const REASON_BYTES_MAX: usize = 256;
 /// The most an order may say of itself, in bytes.
 pub const ATTRIBUTES_BYTES_MAX: usize = 1_024;
+/// What a planner may say of a destination, in bytes.
+pub const DESTINATION_BYTES_MAX: usize = 96;
 /// How far a request id may be ahead of the engine's clock, in milliseconds.
 pub const KEY_AHEAD_MS_MAX: u64 = 5 * 60 * 1_000;
 /// Locks that one hold of the engine's lock sweeps before its commands.

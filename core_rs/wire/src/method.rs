@@ -26,6 +26,10 @@ pub(crate) enum Method {
     /// One command of a stream.
     Execute,
     GetStock,
+    BatchGetStock,
+    GetSalesStock,
+    GetDispatchStock,
+    GetWarehouseStock,
     GetReservation,
     CheckAvailability,
     PutDocuments,
@@ -41,6 +45,10 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
             "ExecuteBatch" => Some(Method::ExecuteBatch),
             "Execute" => Some(Method::Execute),
             "GetStock" => Some(Method::GetStock),
+            "BatchGetStock" => Some(Method::BatchGetStock),
+            "GetSalesStock" => Some(Method::GetSalesStock),
+            "GetDispatchStock" => Some(Method::GetDispatchStock),
+            "GetWarehouseStock" => Some(Method::GetWarehouseStock),
             "GetReservation" => Some(Method::GetReservation),
             "CheckAvailability" => Some(Method::CheckAvailability),
             _ => decode::read(method, bytes).map(|asked| Method::Operation(Box::new(asked))),
@@ -68,7 +76,17 @@ mod tests {
         let set = FileDescriptorSet::decode(crate::proto::DESCRIPTORS).unwrap();
         let service =
             set.file.iter().flat_map(|file| &file.service).find(|it| it.name() == "StockService").unwrap();
-        let others = ["ExecuteBatch", "Execute", "GetStock", "GetReservation", "CheckAvailability"];
+        let others = [
+            "ExecuteBatch",
+            "Execute",
+            "GetStock",
+            "BatchGetStock",
+            "GetSalesStock",
+            "GetDispatchStock",
+            "GetWarehouseStock",
+            "GetReservation",
+            "CheckAvailability",
+        ];
         let mut operations = Vec::new();
         for method in &service.method {
             let path = format!("/{STOCK_SERVICE}/{}", method.name());

@@ -123,6 +123,7 @@ reservations = Table(
     _flag("refund_due"),
     _name("region"),
     _name("warehouses"),
+    _name("destination"),
     _number("max_parcels"),
     _name("channel"),
     _name("buyer"),
@@ -142,8 +143,9 @@ reservation_lines = Table(
     _number_key("line"),
     _name("sku"),
     _name("pool"),
+    _name("deduction_policy"),
     *_counters("requested", "refused", "locked", "deducted", "unlocked", "expired", "cancelled"),
-    *_counters("claimed", "returned"),
+    *_counters("claimed", "returned", "wanted"),
     Index("reservation_lines_by_sku", "sku"),
 )
 """Per line of a reservation."""
@@ -207,6 +209,8 @@ operations = _history(
     _name("reason"),
     _name("document"),
     _name("outcome"),
+    _name("owner"),
+    _name("attributes"),
     Index("operations_by_request_id", "request_id"),
     Index("operations_by_document", "document"),
 )

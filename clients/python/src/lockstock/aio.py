@@ -11,7 +11,14 @@ import grpc
 from lockstock.client import CHANNEL_OPTIONS
 from lockstock.errors import LockstockError
 from lockstock.retry import Retries, fill, with_request_ids
-from lockstock.v1 import admin_pb2_grpc, catalog_pb2_grpc, operations_pb2, stock_pb2_grpc
+from lockstock.v1 import (
+    admin_pb2_grpc,
+    catalog_pb2_grpc,
+    operations_pb2,
+    orders_pb2_grpc,
+    routing_pb2_grpc,
+    stock_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
@@ -47,11 +54,13 @@ class Retrying(grpc.aio.UnaryUnaryClientInterceptor):
 
 
 class Client:
-    """A connection to one server; `stock`, `catalog` and `admin` are the generated stubs over it."""
+    """A connection to one server. A service's generated stub: `stock`, `orders`, `routing`, `catalog`, `admin`."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
         self.stock: stock_pb2_grpc.StockServiceAsyncStub = stock_pb2_grpc.StockServiceStub(channel)
+        self.orders: orders_pb2_grpc.OrderServiceAsyncStub = orders_pb2_grpc.OrderServiceStub(channel)
+        self.routing: routing_pb2_grpc.RoutingServiceAsyncStub = routing_pb2_grpc.RoutingServiceStub(channel)
         self.catalog: catalog_pb2_grpc.CatalogServiceAsyncStub = catalog_pb2_grpc.CatalogServiceStub(channel)
         self.admin: admin_pb2_grpc.AdminServiceAsyncStub = admin_pb2_grpc.AdminServiceStub(channel)
 

@@ -10,7 +10,14 @@ import grpc
 
 from lockstock.errors import LockstockError
 from lockstock.retry import Retries, fill, with_request_ids
-from lockstock.v1 import admin_pb2_grpc, catalog_pb2_grpc, operations_pb2, stock_pb2_grpc
+from lockstock.v1 import (
+    admin_pb2_grpc,
+    catalog_pb2_grpc,
+    operations_pb2,
+    orders_pb2_grpc,
+    routing_pb2_grpc,
+    stock_pb2_grpc,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,12 +90,14 @@ class Retrying(grpc.UnaryUnaryClientInterceptor):
 
 
 class Client:
-    """A connection to one server; `stock`, `catalog` and `admin` are the generated stubs over it."""
+    """A connection to one server. A service's generated stub: `stock`, `orders`, `routing`, `catalog`, `admin`."""
 
     def __init__(self, channel: grpc.Channel, retries: Retries | None = None) -> None:
         self._channel = channel
         intercepted = grpc.intercept_channel(channel, Retrying(retries or Retries()))
         self.stock = stock_pb2_grpc.StockServiceStub(intercepted)
+        self.orders = orders_pb2_grpc.OrderServiceStub(intercepted)
+        self.routing = routing_pb2_grpc.RoutingServiceStub(intercepted)
         self.catalog = catalog_pb2_grpc.CatalogServiceStub(intercepted)
         self.admin = admin_pb2_grpc.AdminServiceStub(intercepted)
 

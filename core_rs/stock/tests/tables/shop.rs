@@ -120,6 +120,7 @@ impl Shop {
             fingerprint: Fingerprint { digest, fields: vec![(0, 1)] },
             reason: words.named("reason").unwrap_or_default(),
             document: "",
+            service: Service::Stock,
             command,
         };
         let before = self.machine.state().hash();

@@ -16,7 +16,7 @@ mod transfer;
 mod tests;
 
 use lockstock_stock::check;
-use lockstock_stock::command::{Command, Request};
+use lockstock_stock::command::{Command, Request, Service};
 use lockstock_stock::event::Operation;
 use lockstock_stock::ids::{Micros, RequestKey};
 use lockstock_stock::limits::{ID_BYTES_MAX, Limits, REASON_BYTES_MAX};
@@ -24,7 +24,7 @@ use lockstock_stock::refusal::Refusal;
 use prost::{DecodeError, Message};
 
 pub(crate) use documents::{change, listing};
-pub(crate) use reads::{availability, reservation_id, stock};
+pub(crate) use reads::{Place, availability, dispatch, reservation_id, sales, skus, stock, warehouse_layer};
 
 use crate::fingerprint;
 use crate::proto::lockstock::v1::command::Operation as Asked;
@@ -134,7 +134,7 @@ pub(crate) fn request<'a>(asked: &'a Asked, context: &Context<'_>) -> Checked<Re
     };
     let command = command(asked, context)?;
     let fingerprint = fingerprint::of_operation(operation(asked), &canonical(asked));
-    Ok(Request { key, fingerprint, reason, document, command })
+    Ok(Request { key, fingerprint, reason, document, service: Service::Stock, command })
 }
 
 fn key(text: &str, context: &Context<'_>) -> Checked<RequestKey> {

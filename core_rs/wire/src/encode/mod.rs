@@ -1,13 +1,17 @@
 //! From the engine's terms to messages.
 
 mod answer;
+mod layers;
 mod reads;
+mod stock;
 
 use lockstock_stock::check;
 use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
 pub(crate) use answer::answer;
-pub(crate) use reads::{availability, documents, reservation, stock};
+pub(crate) use layers::{dispatch, sales};
+pub(crate) use reads::{availability, documents, reservation};
+pub(crate) use stock::{Counters, counters, levels_len};
 
 /// A point in time.
 pub(crate) fn timestamp(at: Micros) -> prost_types::Timestamp {

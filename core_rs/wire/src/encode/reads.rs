@@ -2,85 +2,21 @@
 //! and do no more; serialising comes after it.
 
 use lockstock_stock::command::DocumentKind;
-use lockstock_stock::counters::{
-    AllocationCounter as A, Cell, Counter as C, LineCounter as L, PoolCounter as P,
-};
+use lockstock_stock::counters::{AllocationCounter as A, LineCounter as L};
 use lockstock_stock::decide::Availability;
-use lockstock_stock::event::Source;
-use lockstock_stock::ids::{LineNo, SHARED, SkuIx, WarehouseIx};
+use lockstock_stock::ids::LineNo;
 use lockstock_stock::refusal::{Code, Refusal};
-use lockstock_stock::state::{Allocation, Document, Line, PoolCell, Reservation, State};
+use lockstock_stock::state::{Allocation, Document, Line, Reservation, State};
 
 use super::{number, timestamp};
 use crate::proto::lockstock::{internal, v1};
 use crate::status::short_sku;
-
-/// A SKU's counters; `only` names the warehouses to show, none for all that ever held it.
-pub(crate) fn stock(state: &State, id: &str, only: &[String]) -> Result<v1::GetStockResponse, Refusal> {
-    let sku = state.find_sku(id).ok_or_else(|| Refusal::SkuNotFound { sku: id.to_owned() })?;
-    let mut warehouses: Vec<WarehouseIx> = if only.is_empty() {
-        state.sku(sku).cells().iter().map(|(at, _)| *at).collect()
-    } else {
-        only.iter()
-            .map(|id| {
-                state.find_warehouse(id).ok_or_else(|| Refusal::WarehouseNotFound { warehouse: id.clone() })
-            })
-            .collect::<Result<_, _>>()?
-    };
-    warehouses.sort_unstable_by(|a, b| state.warehouse(*a).id.cmp(&state.warehouse(*b).id));
-    Ok(v1::GetStockResponse {
-        sequence: number(state.sequence()),
-        sku: id.to_owned(),
-        levels: warehouses.into_iter().map(|at| level(state, sku, at)).collect(),
-        pools: state
-            .sku(sku)
-            .pools()
-            .iter()
-            .map(|(pool, cell)| v1::PoolLevel {
-                pool: (**state.pool(*pool)).to_owned(),
-                // The default pool has no cap; its counter holds changes only.
-                quota: (*pool != SHARED).then(|| PoolCell::get(cell, P::Quota)),
-                locked: cell.get(P::Locked),
-                sold: cell.get(P::Sold),
-            })
-            .collect(),
-        claimed: state.sku(sku).claimed(),
-        free: state.free(sku),
-    })
-}
-
-fn level(state: &State, sku: SkuIx, at: WarehouseIx) -> v1::StockLevel {
-    let cell: Cell = state.cell(sku, at);
-    v1::StockLevel {
-        warehouse: (*state.warehouse(at).id).to_owned(),
-        available: cell.get(C::Available),
-        locked: cell.get(C::Locked),
-        allocated: cell.get(C::Allocated),
-        picking: cell.get(C::Picking),
-        defective: cell.get(C::Defective),
-        in_transit: cell.get(C::InTransit),
-        returning: cell.get(C::Returning),
-        shipped: cell.get(C::Shipped),
-        returned: cell.get(C::Returned),
-        received: cell.get(C::Received),
-        lost: cell.get(C::Lost),
-        found: cell.get(C::Found),
-        written_off: cell.get(C::WrittenOff),
-        on_hand: cell.on_hand(),
-    }
-}
 
 /// A reservation with its lines and allocations.
 pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Refusal> {
     let found: &Reservation = state
         .find_reservation(id)
         .ok_or_else(|| Refusal::ReservationNotFound { reservation: id.to_owned() })?;
-    let (region, warehouses) = match &found.source {
-        Source::Region(region) => ((*state.region(*region).id).to_owned(), Vec::new()),
-        Source::Warehouses(list) => {
-            (String::new(), list.iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect())
-        }
-    };
     Ok(v1::Reservation {
         sequence: number(state.sequence()),
         reservation_id: id.to_owned(),
@@ -90,10 +26,15 @@ pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Re
         deadline: (found.total(L::Locked) > 0).then(|| timestamp(found.deadline)),
         extensions: found.extensions,
         lines: (1..).zip(&found.lines).map(|(no, at)| line(state, no, at)).collect(),
-        region,
-        warehouses,
+        region: found
+            .source
+            .region()
+            .map_or_else(String::new, |region| (*state.region(region).id).to_owned()),
+        warehouses: found.source.listed().iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect(),
         channel: found.channel.map_or_else(String::new, |at| (**state.channel(at)).to_owned()),
         attributes: bytes::Bytes::copy_from_slice(&found.attributes),
+        destination: (*found.destination).to_owned(),
+        max_parcels: found.max_parcels,
     })
 }
 
@@ -111,6 +52,8 @@ fn line(state: &State, no: LineNo, line: &Line) -> v1::ReservationLine {
         cancelled: line.get(L::Cancelled),
         claimed: line.get(L::Claimed),
         returned: line.get(L::Returned),
+        wanted: line.get(L::Wanted),
+        deduction_policy: i32::from(line.policy as u8),
         allocations: line.allocations.iter().map(|at| allocation(state, at)).collect(),
     }
 }
@@ -208,17 +151,16 @@ mod tests {
             (ReservationState::Expired, v1::ReservationState::Expired),
             (ReservationState::Cancelled, v1::ReservationState::Cancelled),
             (ReservationState::RefundDue, v1::ReservationState::RefundDue),
+            (ReservationState::Placed, v1::ReservationState::Placed),
         ] {
             assert_eq!(i32::from(core as u8), contract as i32);
         }
     }
 
     #[test]
-    fn an_unknown_sku_or_reservation_is_not_found() {
-        let state = State::default();
-        assert_eq!(stock(&state, "BOOK", &[]), Err(Refusal::SkuNotFound { sku: "BOOK".to_owned() }));
+    fn an_unknown_reservation_is_not_found() {
         assert_eq!(
-            reservation(&state, "order"),
+            reservation(&State::default(), "order"),
             Err(Refusal::ReservationNotFound { reservation: "order".to_owned() })
         );
     }

@@ -50,7 +50,7 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     ORDER_STATE_BACKORDERED: _OrderState.ValueType  # 7
     """Paid; what is left of it has no units (claims)."""
     ORDER_STATE_SHIPPED: _OrderState.ValueType  # 8
-    """Everything that was not cancelled has shipped; nothing is coming back."""
+    """Everything that was not cancelled has shipped; nothing has come back or is coming."""
     ORDER_STATE_RETURNING: _OrderState.ValueType  # 9
     """Everything has shipped; some units are on their way back."""
     ORDER_STATE_PARTLY_RETURNED: _OrderState.ValueType  # 10
@@ -82,7 +82,7 @@ ORDER_STATE_PAID: OrderState.ValueType  # 6
 ORDER_STATE_BACKORDERED: OrderState.ValueType  # 7
 """Paid; what is left of it has no units (claims)."""
 ORDER_STATE_SHIPPED: OrderState.ValueType  # 8
-"""Everything that was not cancelled has shipped; nothing is coming back."""
+"""Everything that was not cancelled has shipped; nothing has come back or is coming."""
 ORDER_STATE_RETURNING: OrderState.ValueType  # 9
 """Everything has shipped; some units are on their way back."""
 ORDER_STATE_PARTLY_RETURNED: OrderState.ValueType  # 10
