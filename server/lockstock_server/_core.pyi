@@ -129,10 +129,14 @@ class Offline:
     """A data directory opened for reading only, no engine running."""
 
     @staticmethod
-    def open(data_dir: str, until: int | None = None) -> Offline:
+    def open(
+        data_dir: str, until: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Offline:
         """Replays the journal from its first record up to `until`, checking every invariant after every event.
 
-        Raises CoreError on damage, with segment and offset.
+        `progress` is told how many events are done, and how many there are in all: at the start, some 20 times a
+        second at most, at the end. What it raises ends the replay and is raised here. Raises CoreError on damage,
+        with segment and offset.
         """
 
     def summary(self) -> str:

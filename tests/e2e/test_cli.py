@@ -134,12 +134,29 @@ def test_verify_agrees_and_finds_a_changed_row_and_a_damaged_journal(
     assert "offset" in json.loads(broken.stdout)["faults"][0]
 
 
-def test_rebuild_drops_the_database_and_the_next_start_builds_the_same(
+def test_rebuild_builds_the_database_again_from_the_journal(server: ServerProcess, tmp_path: Path) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    refused = lockstock("rebuild", data_dir=server.data_dir, url=server.database_url)
+    assert (refused.returncode, "--drop-only" in refused.stderr) == (1, True), "a server is running"
+    assert server.stop() == 0
+    rebuilt = lockstock("rebuild", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stderr == "", "no bar where there is no terminal"
+    verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert verified.returncode == 0, verified.stdout
+    found = json.loads(verified.stdout)
+    assert found["database_sequence"] == json.loads(rebuilt.stdout)["database_sequence"] > 0
+
+
+def test_rebuild_may_only_drop_and_the_next_start_builds_the_same(
     server: ServerProcess, tmp_path: Path
 ) -> None:
     assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
     assert server.stop() == 0
-    assert lockstock("rebuild", data_dir=server.data_dir, url=server.database_url).returncode == 0
+    dropped = lockstock("rebuild", "--drop-only", data_dir=server.data_dir, url=server.database_url)
+    assert dropped.returncode == 0, dropped.stderr
+    verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert json.loads(verified.stdout)["database_sequence"] is None
     server.start()
     assert server.stop() == 0
     verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)

@@ -217,6 +217,23 @@ def test_a_closed_engine_refuses_and_its_directory_can_be_read_and_opened_again(
     again.close()
 
 
+def test_a_replay_tells_how_far_it_is_and_ends_with_what_the_listener_raises(
+    tmp_path: Path, engine: _core.Engine
+) -> None:
+    last = json.loads(engine.status())["durable_sequence"]
+    engine.close()
+    told: list[tuple[int, int]] = []
+    _core.Offline.open(str(tmp_path / "data"), None, lambda done, in_all: told.append((done, in_all)))
+    assert (told[0], told[-1]) == ((0, last), (last, last))
+    assert told == sorted(told)
+
+    def interrupted(done: int, in_all: int) -> None:
+        raise KeyboardInterrupt(f"{done} of {in_all}")
+
+    with pytest.raises(KeyboardInterrupt, match=f"0 of {last}"):
+        _core.Offline.open(str(tmp_path / "data"), progress=interrupted)
+
+
 def test_rows_come_in_batches_up_to_what_is_durable(engine: _core.Engine) -> None:
     last = json.loads(engine.status())["durable_sequence"]
     batch = engine.projection_batch(0, 1_000, "json")

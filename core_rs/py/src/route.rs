@@ -3,7 +3,7 @@
 use lockstock_stock::check;
 use lockstock_stock::ids::Units;
 use lockstock_stock::limits::COUNTER_MAX;
-use lockstock_stock::route::{self, Ask, Bounds, Item, NoRoute};
+use lockstock_stock::route::{Ask, Bounds, Item, NoRoute, Route, route as choose};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,17 +19,17 @@ pub fn route(
     max_parcels: u32,
     allow_partial: bool,
 ) -> PyResult<String> {
-    detached(py, || {
-        let (asks, items) = order(&asks, offers, &free).map_err(|why| Error::new(ExitCode::Failed, why))?;
+    detached(py, move || {
+        let (asks, items) = order(asks, offers, free).map_err(|why| Error::new(ExitCode::Failed, why))?;
         let bounds = Bounds { shipping: 0, max_parcels, allow_partial };
-        answer(route::route(&asks, &items, &bounds))
+        answer(choose(&asks, &items, &bounds))
     })
 }
 
 fn order(
-    asks: &[(usize, Units)],
+    asks: Vec<(usize, Units)>,
     offers: Vec<Vec<(usize, Units)>>,
-    free: &[Units],
+    free: Vec<Units>,
 ) -> Result<(Vec<Ask>, Vec<Item>), String> {
     if offers.len() != free.len() {
         return Err(format!("offers are of {} SKUs, free is of {}", offers.len(), free.len()));
@@ -43,10 +43,10 @@ fn order(
         if offers.iter().any(|(_, units)| !(1..=COUNTER_MAX).contains(units)) {
             return Err(format!("offers[{at}] has units out of range"));
         }
-        items.push(Item { asked: 0, free: *free, offers });
+        items.push(Item { asked: 0, free, offers });
     }
     let mut summed = Vec::with_capacity(asks.len());
-    for (at, &(item, units)) in asks.iter().enumerate() {
+    for (at, (item, units)) in asks.into_iter().enumerate() {
         let asked =
             items.get_mut(item).ok_or_else(|| format!("asks[{at}] is of SKU {item}, which is none"))?;
         let refused = |refusal| format!("asks[{at}]: {refusal}");
@@ -57,7 +57,7 @@ fn order(
     Ok((summed, items))
 }
 
-fn answer(routed: Result<route::Route, NoRoute>) -> Result<String, Error> {
+fn answer(routed: Result<Route, NoRoute>) -> Result<String, Error> {
     let answer: Value = match routed {
         Ok(route) => json!({
             "takes": route.takes.iter().map(|it| (it.ask + 1, it.position, it.units)).collect::<Vec<_>>(),

@@ -3,6 +3,7 @@
 mod answer;
 mod layers;
 mod reads;
+mod reservation;
 mod stock;
 
 use lockstock_stock::check;
@@ -10,7 +11,8 @@ use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
 pub(crate) use answer::answer;
 pub(crate) use layers::{dispatch, sales};
-pub(crate) use reads::{availability, documents, reservation};
+pub(crate) use reads::{availability, documents};
+pub(crate) use reservation::reservation;
 pub(crate) use stock::{Counters, counters, levels_len};
 
 /// A point in time.
