@@ -239,17 +239,6 @@ movements = _history(
 """Every movement of units, counted from 0 within its record; its `owner` is a reservation, transfer or
 receipt."""
 
-document_versions = _history(
-    "document_versions",
-    _number_key("sequence"),
-    _number_key("ordinal"),
-    _name("kind"),
-    _name("id"),
-    _name("body"),
-    Index("document_versions_by_id", "kind", "id", "sequence"),
-)
-"""Every document as it was put."""
-
 exceptions = _history(
     "exceptions",
     _number_key("sequence"),
