@@ -277,6 +277,35 @@ def test_pain_16_one_shelf_behind_two_channels_is_sold_once(routes: lockstock.Cl
     assert refused.value.reason == "INSUFFICIENT_STOCK"
 
 
+def test_pain_16_a_shop_that_only_hands_out_keeps_its_units_from_orders_that_are_sent(
+    routes: lockstock.Client,
+) -> None:
+    """Saleor reserved a franchise's shelf for online orders. A warehouse that covers nothing is on no plan."""
+    town = Town(routes, random.Random(8))
+    routes.catalog.CreateRegion(catalog.CreateRegionRequest(region=catalog.Region(region=town.name)))
+    sku, franchise, sender = f"{town.name}-sku", f"{town.name}-franchise", f"{town.name}-sender"
+    routes.catalog.CreateSku(catalog.CreateSkuRequest(sku=catalog.Sku(sku=sku)))
+    for warehouse, regions, units in ((franchise, [], 5), (sender, [town.name], 1)):
+        made = catalog.Warehouse(
+            warehouse=warehouse,
+            tier=catalog.TIER_FRONT,
+            coverage=catalog.Coverage(regions=regions),
+            pickup=not regions,
+        )
+        routes.catalog.CreateWarehouse(catalog.CreateWarehouseRequest(warehouse=made))
+        line = op.StockLine(sku=sku, warehouse=warehouse, quantity=units)
+        routes.stock.OtherReceipt(op.OtherReceiptRequest(lines=[line]))
+    sent = pb.RouteDemand(destination=orders.Destination(region=town.name))
+    sent.lines.add(sku=sku, quantity=2)
+    explained = town.explain(sent)
+    assert (explained.granted, explained.reason) == (False, errors.REASON_INSUFFICIENT_STOCK)
+    verdicts = {it.warehouse: it.verdict for it in explained.candidates}
+    assert verdicts[franchise] == pb.VERDICT_NOT_COVERING
+    assert verdicts[sender] == pb.VERDICT_ORDER_REFUSED
+    fetched = pb.RouteDemand(destination=orders.Destination(pickup=franchise), lines=sent.lines)
+    assert taken(town.place(fetched)[1]) == {(franchise, sku): 2}
+
+
 def test_a_route_is_explained_and_a_plan_shown_on_the_command_line(
     server: Server, routes: lockstock.Client
 ) -> None:
