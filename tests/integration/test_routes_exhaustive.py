@@ -153,6 +153,26 @@ def test_a_lock_takes_the_route_that_an_exhaustive_search_finds(engine: _core.En
         assert [(row.line, row.warehouse, row.quantity) for row in available.plan] == locked(answer)
 
 
+@settings(max_examples=1_500, deadline=None)
+@given(SEEDS)
+def test_the_engines_chooser_and_its_naive_twin_answer_alike(seed: int) -> None:
+    """What explaining and trying out go by is what locking goes by, and both are the rule as it is written."""
+    note(f"seed {seed}")
+    draw = random.Random(seed)
+    skus, positions = draw.randint(1, 4), draw.choice([2, 5, 9, 18])
+    offers = [
+        [(at, draw.randint(1, 6)) for at in range(positions) if draw.random() < 0.6] for _ in range(skus)
+    ]
+    free = [draw.choice([99, draw.randint(0, 12)]) for _ in range(skus)]
+    lines = [*range(skus), *(draw.randrange(skus) for _ in range(draw.randint(0, 3)))]
+    draw.shuffle(lines)
+    asks = [(sku, draw.randint(1, 9)) for sku in lines]
+    limits = (draw.choice([0, 0, 1, 2, 3]), draw.random() < 0.5)
+    assert json.loads(_core.route(asks, offers, free, *limits)) == json.loads(
+        chooser.route(asks, offers, free, *limits)
+    )
+
+
 @settings(max_examples=150, deadline=None)
 @given(SEEDS)
 def test_pain_11_a_split_takes_no_unit_that_another_line_or_warehouse_has_given(
