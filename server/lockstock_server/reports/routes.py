@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from lockstock_server.projection import schema
 from lockstock_server.reports.orders import bytes_of
@@ -74,22 +74,31 @@ class RouteHistory:
 
     def documents(self, kind: str, ids: Collection[str] | None, sequence: int) -> Iterator[tuple[str, bytes]]:
         """Give documents as they stood at a sequence: id and body."""
+        if ids is not None and len(ids) == 1:
+            row = self._connection.execute(
+                _NEWEST_OF_ONE, {"kind": kind, "id": next(iter(ids)), "sequence": sequence}
+            ).one_or_none()
+            if row is not None:
+                yield row.id, bytes_of(row.body)
+            return
         for chunk in [None] if ids is None else _chunks(sorted(ids)):
             conditions = [_VERSIONS.kind == kind, _VERSIONS.sequence <= sequence]
             if chunk is not None:
                 conditions.append(_VERSIONS.id.in_(chunk))
             newest = (
-                select(_VERSIONS.id, func.max(_VERSIONS.sequence).label("sequence"))
+                select(_VERSIONS.kind, _VERSIONS.id, func.max(_VERSIONS.sequence).label("sequence"))
                 .where(*conditions)
-                .group_by(_VERSIONS.id)
+                .group_by(_VERSIONS.kind, _VERSIONS.id)
                 .subquery()
             )
-            found = select(_VERSIONS.id, _VERSIONS.body).join_from(
-                newest,
-                schema.document_versions,
-                (_VERSIONS.id == newest.c.id) & (_VERSIONS.sequence == newest.c.sequence),
+            # Joined by the whole key and nothing else, so that each is looked up by it.
+            same = (
+                (_VERSIONS.kind == newest.c.kind)
+                & (_VERSIONS.id == newest.c.id)
+                & (_VERSIONS.sequence == newest.c.sequence)
             )
-            for document_id, body in self._connection.execute(found.where(_VERSIONS.kind == kind)):
+            found = select(_VERSIONS.id, _VERSIONS.body).join_from(newest, schema.document_versions, same)
+            for document_id, body in self._connection.execute(found):
                 yield document_id, bytes_of(body)
 
     def changes(self, kind: str, after: int, until: int) -> Iterator[tuple[int, str]]:
@@ -159,6 +168,17 @@ _MOVED: Select[Any] = select(
     _MOVEMENTS.sku,
     _MOVEMENTS.warehouse,
     _MOVEMENTS.quantity,
+)
+
+_NEWEST_OF_ONE: Select[Any] = (
+    select(_VERSIONS.id, _VERSIONS.body)
+    .where(
+        _VERSIONS.kind == bindparam("kind"),
+        _VERSIONS.id == bindparam("id"),
+        _VERSIONS.sequence <= bindparam("sequence"),
+    )
+    .order_by(_VERSIONS.sequence.desc())
+    .limit(1)
 )
 
 
