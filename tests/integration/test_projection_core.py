@@ -7,7 +7,7 @@ import json
 import random
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lockstock.internal.v1 import documents_pb2 as documents
@@ -220,7 +220,7 @@ def test_the_steps_of_an_owner_and_a_document_as_it_stood_are_found(url: str, da
     versions = schema.document_versions
     of_apple = (versions.c.kind == "SKU") & (versions.c.id == "apple")
 
-    def body_at(sequence: int) -> Select[tuple[str]]:
+    def body_at(sequence: int) -> Select[Any]:
         then = select(versions.c.body).where(of_apple, versions.c.sequence <= sequence)
         return then.order_by(versions.c.sequence.desc()).limit(1)
 

@@ -11,7 +11,7 @@ use super::verb::{DEDUCT, NotHeld, UNLOCK, select};
 use crate::command::Selection;
 use crate::counters::LineCounter as L;
 use crate::event::{Change, DeductionPolicy, Outcome};
-use crate::ids::{LineNo, Units, WarehouseIx};
+use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
 use crate::state::{Line, Reservation};
@@ -28,13 +28,15 @@ pub(super) fn deduct(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result
     }
 }
 
+/// Locked units are deducted, wanted ones are taken: where the order ships anyway, else routed.
 fn in_time(
     draft: &mut Draft<'_>,
     reservation: &Reservation,
     selection: &Selection<'_>,
 ) -> Result<(), Refusal> {
-    let waiting = Waiting { counter: L::Locked, state: DEDUCT.state, or_wanted: "locked or wanted" };
-    let (locked, wanted) = waiting.select(reservation, selection)?;
+    let paid = select_waiting(reservation, selection, &LOCKED)?;
+    let wanted: Vec<Ask> =
+        paid.iter().map(|line| line.ask(line.wanted)).filter(|ask| ask.units > 0).collect();
     let shipping = shipping(draft, reservation);
     let routing =
         Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
@@ -42,83 +44,87 @@ fn in_time(
         return sold_out(draft, reservation, Outcome::SoldOut);
     };
     draft.split_exact = split_exact;
-    for ask in locked {
-        let line = find::line(reservation, ask.line)?;
-        DEDUCT.take(draft, reservation.no, ask.line, line, None, ask.units)?;
+    for line in paid {
+        let at = find::line(reservation, line.number)?;
+        DEDUCT.take(draft, reservation.no, line.number, at, None, line.promised)?;
     }
-    post(draft, reservation, &takes, &mut HashMap::new())
+    for take in takes {
+        draft.post(Kind::TakeOnPayment, spot(reservation, &take)?, take.units)?;
+    }
+    Ok(())
 }
 
 /// Nothing is locked any more: the same quantities again, and what is wanted with them.
 fn late(draft: &mut Draft<'_>, reservation: &Reservation, selection: &Selection<'_>) -> Result<(), Refusal> {
-    let waiting = Waiting { counter: L::Expired, state: "expired", or_wanted: "expired or wanted" };
-    let (expired, wanted) = waiting.select(reservation, selection)?;
+    let paid = select_waiting(reservation, selection, &EXPIRED)?;
     // Where only wanted units are named nothing is taken again.
-    let (found, gone) = if expired.is_empty() {
-        (Outcome::Done, Outcome::SoldOut)
-    } else {
+    let (found, gone) = if paid.iter().any(|line| line.promised > 0) {
         (Outcome::Relocked, Outcome::ExpiredSoldOut)
+    } else {
+        (Outcome::Done, Outcome::SoldOut)
     };
-    let mut again: HashMap<LineNo, Units> = expired.iter().map(|ask| (ask.line, ask.units)).collect();
-    let Some((takes, split_exact)) = take_again(draft, reservation, &[expired, wanted].concat())? else {
+    let asks: Vec<Ask> = paid.iter().map(|line| line.ask(line.promised + line.wanted)).collect();
+    let Some((takes, split_exact)) = again(draft, reservation, &asks)? else {
         return sold_out(draft, reservation, gone);
     };
     draft.outcome = found;
     draft.split_exact = split_exact;
-    post(draft, reservation, &takes, &mut again)
-}
-
-/// What waits for a payment: units in this state, and wanted ones.
-struct Waiting {
-    counter: L,
-    /// In the words of a refusal.
-    state: &'static str,
-    /// The same of a reservation that has lines that are taken on payment.
-    or_wanted: &'static str,
-}
-
-impl Waiting {
-    /// What of each line is paid: units in the state first, then wanted ones.
-    fn select(
-        &self,
-        reservation: &Reservation,
-        selection: &Selection<'_>,
-    ) -> Result<(Vec<Ask>, Vec<Ask>), Refusal> {
-        let on_payment = reservation.lines.iter().any(|line| line.policy == DeductionPolicy::OnPayment);
-        let state = if on_payment { self.or_wanted } else { self.state };
-        let short = NotHeld { state, reservation, warehouse: "" };
-        let held = |line: &Line| line.get(self.counter) + line.get(L::Wanted);
-        let (mut first, mut wanted) = (Vec::new(), Vec::new());
-        for (number, units) in select(reservation, &selection.parts, held, &short)? {
-            let line = find::line(reservation, number)?;
-            let there = units.min(line.get(self.counter));
-            for (asks, units) in [(&mut first, there), (&mut wanted, units - there)] {
-                if units > 0 {
-                    asks.push(Ask { line: number, sku: line.sku, units });
-                }
-            }
-        }
-        Ok((first, wanted))
-    }
-}
-
-/// Posts what was taken: of a line first what is taken again, the rest is what it wanted.
-fn post(
-    draft: &mut Draft<'_>,
-    reservation: &Reservation,
-    takes: &[Take],
-    again: &mut HashMap<LineNo, Units>,
-) -> Result<(), Refusal> {
+    let mut expired: HashMap<LineNo, Units> = paid.iter().map(|line| (line.number, line.promised)).collect();
     for take in takes {
-        let line = find::line(reservation, take.line)?;
-        let spot = Spot::line(line.sku, line.pool, reservation.no, take.line).at(take.warehouse);
-        let expired = again.entry(take.line).or_default();
-        let relocked = take.units.min(*expired);
-        *expired -= relocked;
+        let (spot, left) = (spot(reservation, &take)?, expired.entry(take.line).or_default());
+        let relocked = take.units.min(*left);
+        *left -= relocked;
         draft.post(Kind::Relock, spot, relocked)?;
         draft.post(Kind::TakeOnPayment, spot, take.units - relocked)?;
     }
     Ok(())
+}
+
+fn spot(reservation: &Reservation, take: &Take) -> Result<Spot, Refusal> {
+    let line = find::line(reservation, take.line)?;
+    Ok(Spot::line(line.sku, line.pool, reservation.no, take.line).at(take.warehouse))
+}
+
+/// The state in which promised units wait for a payment.
+struct Waiting {
+    counter: L,
+    /// In the words of a refusal; and of a reservation that has lines that are taken on payment.
+    words: [&'static str; 2],
+}
+
+const LOCKED: Waiting = Waiting { counter: L::Locked, words: ["locked", "locked or wanted"] };
+const EXPIRED: Waiting = Waiting { counter: L::Expired, words: ["expired", "expired or wanted"] };
+
+/// What is paid of one line.
+struct Paid {
+    number: LineNo,
+    sku: SkuIx,
+    /// Of what was promised, which is paid first.
+    promised: Units,
+    /// Of what is wanted.
+    wanted: Units,
+}
+
+impl Paid {
+    const fn ask(&self, units: Units) -> Ask {
+        Ask { line: self.number, sku: self.sku, units }
+    }
+}
+
+fn select_waiting(
+    reservation: &Reservation,
+    selection: &Selection<'_>,
+    waiting: &Waiting,
+) -> Result<Vec<Paid>, Refusal> {
+    let on_payment = reservation.lines.iter().any(|line| line.policy == DeductionPolicy::OnPayment);
+    let short = NotHeld { state: waiting.words[usize::from(on_payment)], reservation, warehouse: "" };
+    let held = |line: &Line| line.get(waiting.counter) + line.get(L::Wanted);
+    let paid = select(reservation, &selection.parts, held, &short)?.into_iter().map(|(number, units)| {
+        let line = find::line(reservation, number)?;
+        let promised = units.min(line.get(waiting.counter));
+        Ok(Paid { number, sku: line.sku, promised, wanted: units - promised })
+    });
+    paid.collect()
 }
 
 /// The units are gone: what the reservation still has locked is given back, nothing is wanted any more, and
@@ -152,8 +158,8 @@ fn routed(
     }
 }
 
-/// From the old warehouses, else routed; `None` where they are sold out.
-fn take_again(
+/// The same quantities again: from the old warehouses, else routed; `None` where they are sold out.
+fn again(
     draft: &Draft<'_>,
     reservation: &Reservation,
     asks: &[Ask],

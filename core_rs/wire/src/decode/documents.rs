@@ -11,10 +11,10 @@ use super::form::{self, Checked};
 use super::{Context, each, key};
 use crate::fingerprint;
 use crate::proto::lockstock::internal::v1::{
-    self as pb, ListDocumentsRequest, PutDocumentsRequest, put_document,
+    self as pb, GetDocumentsRequest, ListDocumentsRequest, PutDocumentsRequest, put_document,
 };
 
-/// The most documents of one listing.
+/// The most documents of one read.
 const LISTING_MAX: usize = 10_000;
 
 /// A change of documents as a request of the engine.
@@ -104,6 +104,16 @@ fn live(kind: DocumentKind, live: Option<&put_document::Live>) -> Checked<Live<'
         }
         (_, None) => Err(form::missing("live")),
         (_, Some(_)) => Err(Refusal::FieldsConflict { field: "live".to_owned() }),
+    }
+}
+
+/// Which documents to read, by id.
+pub(crate) fn named(request: &GetDocumentsRequest) -> Checked<(DocumentKind, &[String])> {
+    let kind = kind("kind", request.kind)?;
+    match request.ids.len() {
+        0 => Err(form::missing("ids")),
+        1..=LISTING_MAX => Ok((kind, &request.ids)),
+        _ => Err(Refusal::TooManyLines { field: "ids".to_owned(), limit: LISTING_MAX }),
     }
 }
 

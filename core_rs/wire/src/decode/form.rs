@@ -62,6 +62,11 @@ pub(super) fn ids<'a>(field: &str, list: &'a [String]) -> Checked<Vec<&'a str>> 
     Ok(checked)
 }
 
+/// What may not be set where it stands.
+pub(super) fn unset(field: &str, unset: bool) -> Checked<()> {
+    if unset { Ok(()) } else { Err(Refusal::FieldsConflict { field: field.to_owned() }) }
+}
+
 /// A line of an owner: they count from 1.
 pub(super) fn line(line: u32) -> Checked<LineNo> {
     if line == 0 { Err(missing("line")) } else { Ok(line) }

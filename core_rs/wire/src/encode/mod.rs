@@ -11,7 +11,7 @@ use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
 pub(crate) use answer::answer;
 pub(crate) use layers::{dispatch, sales};
-pub(crate) use reads::{availability, documents};
+pub(crate) use reads::{availability, documents, named_documents};
 pub(crate) use reservation::reservation;
 pub(crate) use stock::{Counters, counters, levels_len};
 

@@ -67,6 +67,16 @@ pub(crate) fn documents(
     internal::v1::ListDocumentsResponse { sequence: number(state.sequence()), documents }
 }
 
+/// The documents of a kind that there are of these ids, in their order.
+pub(crate) fn named_documents(
+    state: &State,
+    kind: DocumentKind,
+    ids: &[String],
+) -> internal::v1::GetDocumentsResponse {
+    let found = ids.iter().filter_map(|id| Some(document(kind, id, state.document(kind, id)?)));
+    internal::v1::GetDocumentsResponse { sequence: number(state.sequence()), documents: found.collect() }
+}
+
 fn document(kind: DocumentKind, id: &str, document: &Document) -> internal::v1::Document {
     internal::v1::Document {
         id: id.to_owned(),
