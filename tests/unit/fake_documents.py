@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from google.rpc import error_details_pb2
 from lockstock.internal.v1 import documents_pb2 as seam
 from lockstock_server.refusals import Refused
 
@@ -12,17 +13,25 @@ Key = tuple[int, str]
 
 @dataclass
 class FakeDocuments:
-    """Speaks `/lockstock.internal.v1.Documents/...`; `refuse` are ids whose changes are refused."""
+    """Speaks `/lockstock.internal.v1.Documents/...`.
+
+    `refuse` are ids whose changes are refused and why, `away` is why every call is.
+    """
 
     sequence: int = 0
     documents: dict[Key, seam.Document] = field(default_factory=dict)
     changes: list[seam.PutDocumentsRequest] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
+    away: str = ""
+    calls: list[str] = field(default_factory=list)
     _known: dict[str, tuple[tuple[str, bytes, tuple[str, ...]], seam.PutDocumentsResult]] = field(
         default_factory=dict
     )
 
     async def call(self, method: str, request: bytes) -> bytes:
+        self.calls.append(method.rpartition("/")[2])
+        if self.away:
+            raise Refused(self.away)
         match method.rpartition("/")[2]:
             case "PutDocuments":
                 return self._put(seam.PutDocumentsRequest.FromString(request)).SerializeToString()
@@ -30,6 +39,8 @@ class FakeDocuments:
                 return self._batch(seam.PutDocumentsBatchRequest.FromString(request)).SerializeToString()
             case "ListDocuments":
                 return self._list(seam.ListDocumentsRequest.FromString(request)).SerializeToString()
+            case "GetDocuments":
+                return self._get(seam.GetDocumentsRequest.FromString(request)).SerializeToString()
             case other:
                 raise AssertionError(other)
 
@@ -90,9 +101,16 @@ class FakeDocuments:
             except Refused as refused:
                 status = response.results.add().refused
                 status.message = refused.reason
+                info = error_details_pb2.ErrorInfo(reason=refused.reason, metadata=refused.metadata)
+                status.details.add().Pack(info)
         return response
 
     def _list(self, request: seam.ListDocumentsRequest) -> seam.ListDocumentsResponse:
         ids = sorted(name for kind, name in self.documents if kind == request.kind and name > request.after)
         documents = [self.documents[request.kind, name] for name in ids[: request.limit]]
         return seam.ListDocumentsResponse(sequence=self.sequence, documents=documents)
+
+    def _get(self, request: seam.GetDocumentsRequest) -> seam.GetDocumentsResponse:
+        asked = [(int(request.kind), name) for name in request.ids]
+        documents = [self.documents[key] for key in asked if key in self.documents]
+        return seam.GetDocumentsResponse(sequence=self.sequence, documents=documents)
