@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from google.rpc import error_details_pb2
@@ -15,7 +16,8 @@ Key = tuple[int, str]
 class FakeDocuments:
     """Speaks `/lockstock.internal.v1.Documents/...`.
 
-    `refuse` are ids whose changes are refused and why, `away` is why every call is.
+    `refuse` are ids whose changes are refused and why, `away` is why every call is;
+    where it is `slow`, other calls get in between.
     """
 
     sequence: int = 0
@@ -24,6 +26,8 @@ class FakeDocuments:
     refuse: dict[str, str] = field(default_factory=dict)
     away: str = ""
     calls: list[str] = field(default_factory=list)
+    listed: list[int] = field(default_factory=list)
+    slow: bool = False
     _known: dict[str, tuple[tuple[str, bytes, tuple[str, ...]], seam.PutDocumentsResult]] = field(
         default_factory=dict
     )
@@ -32,6 +36,8 @@ class FakeDocuments:
         self.calls.append(method.rpartition("/")[2])
         if self.away:
             raise Refused(self.away)
+        if self.slow:
+            await asyncio.sleep(0)
         match method.rpartition("/")[2]:
             case "PutDocuments":
                 return self._put(seam.PutDocumentsRequest.FromString(request)).SerializeToString()
@@ -106,6 +112,7 @@ class FakeDocuments:
         return response
 
     def _list(self, request: seam.ListDocumentsRequest) -> seam.ListDocumentsResponse:
+        self.listed.append(request.kind)
         ids = sorted(name for kind, name in self.documents if kind == request.kind and name > request.after)
         documents = [self.documents[request.kind, name] for name in ids[: request.limit]]
         return seam.ListDocumentsResponse(sequence=self.sequence, documents=documents)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Assumed = Mapping[str, AbstractSet[str]]
     """Ids by the name of their kind that imports before this one would create."""
 
-VALUE_BYTES_MAX = 256
+VALUE_BYTES_MAX = 128
 """A value longer than that is cut: so the answer to 8,190 rows stays within what a transport takes."""
 
 

@@ -490,7 +490,7 @@ class FieldChange(_message.Message):
     field: _builtins.str
     """The field's name."""
     old: _builtins.str
-    """What stands: a text as it is, anything else as JSON; empty: not said. Cut at 256 bytes."""
+    """What stands: a text as it is, anything else as JSON; empty: not said. Cut at 128 bytes."""
     new: _builtins.str
     """What the row says, likewise."""
     def __init__(
