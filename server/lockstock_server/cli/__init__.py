@@ -2,7 +2,7 @@
 
 import typer
 
-from lockstock_server.cli import data, offline, read, run
+from lockstock_server.cli import catalog, data, importing, offline, read, run
 
 app = typer.Typer(
     name="lockstock",
@@ -12,6 +12,8 @@ app = typer.Typer(
 )
 run.register(app)
 read.register(app)
+importing.register(app)
+catalog.register(app)
 data.register(app)
 offline.register(app)
 
