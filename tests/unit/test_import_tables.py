@@ -64,6 +64,7 @@ def test_a_warehouse_has_lists_and_a_point_within_cells(tmp_path: Path) -> None:
     [
         (tables.STOCK, "sku,warehouse,quantity", "A,W,many", "quantity: many is no whole number"),
         (tables.STOCK, "sku,warehouse,quantity", "A,W", "quantity: no cell"),
+        (tables.STOCK, "sku,warehouse,quantity", "A,W, ", "quantity: empty"),
         (tables.SKUS, "sku,title", "A,one, two", "3 cells under 2 columns"),
         (
             tables.SKUS,

@@ -138,6 +138,8 @@ class StockRow:
 
 
 def _stock(row: Row) -> StockRow:
+    if not row["quantity"].strip():
+        raise ValueError("quantity: empty")
     return StockRow(row["sku"], row["warehouse"], whole(row, "quantity"))
 
 
@@ -224,10 +226,11 @@ class Table(Generic[T]):
         row = dict(zip(self._head, cells, strict=False))
         if len(cells) > len(self._head):
             return Unreadable(row, f"{len(cells)} cells under {len(self._head)} columns")
+        for column in self._layout.required:
+            if column not in row:
+                return Unreadable(row, f"{column}: no cell")
         try:
             return self._layout.parse(row)
-        except KeyError as missing:
-            return Unreadable(row, f"{missing.args[0]}: no cell")
         except ValueError as wrong:
             return Unreadable(row, str(wrong))
 
