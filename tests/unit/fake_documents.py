@@ -118,6 +118,8 @@ class FakeDocuments:
         return seam.ListDocumentsResponse(sequence=self.sequence, documents=documents)
 
     def _get(self, request: seam.GetDocumentsRequest) -> seam.GetDocumentsResponse:
+        if not request.ids:
+            raise Refused("FIELD_REQUIRED", field="ids")
         asked = [(int(request.kind), name) for name in request.ids]
         documents = [self.documents[key] for key in asked if key in self.documents]
         return seam.GetDocumentsResponse(sequence=self.sequence, documents=documents)

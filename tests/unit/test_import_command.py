@@ -368,6 +368,14 @@ def test_a_thousand_findings_are_shown_by_the_first_and_listed_whole(
         assert len(list(csv.DictReader(file))) == 2_000
 
 
+def test_the_outcomes_of_one_file_are_told_in_words() -> None:
+    with Findings(None, json_wanted=False) as findings:
+        findings.counts.update({"skus created": 1_234, "skus refused": 1, "stock created": 9})
+        assert findings.outcomes("skus") == "1,234 created, 1 refused"
+        assert findings.outcomes("stock") == "9 created"
+        assert findings.outcomes("regions") == ""
+
+
 def test_ids_are_told_apart_in_eight_bytes_each() -> None:
     hashes = Hashes()
     assert "a" not in hashes

@@ -114,7 +114,8 @@ class EngineShelf:
 
     async def many(self, ids: Iterable[str]) -> Mapping[str, Stored]:
         """Ask for them."""
-        found = await self.documents.get(self.kind.number, list(ids))
+        asked = list(ids)
+        found = await self.documents.get(self.kind.number, asked) if asked else ()
         return {document.id: self._fetched(document) for document in found}
 
     async def page(self, after: str, limit: int) -> list[Stored]:

@@ -47,7 +47,7 @@ def import_(
         with connected(server) as client, Findings(errors, json_wanted=json) as findings:
             to_come = ToCome()
             try:
-                with Progress() as progress:
+                with Progress(wanted=not json) as progress:
                     for kind, table in tables:
                         Documents(client, kind, findings, to_come, preview=preview).run(table, progress)
                     if stock is not None:

@@ -139,10 +139,10 @@ class Documents:
             for piece in pieces(self._readable(table)):
                 for sent, answers in lane.send(piece):
                     self._note(table.path.name, sent, answers)
-                    bar.advance(len(sent))
+                bar.advance(self._findings.outcomes(self._kind.word))
             for sent, answers in lane.rest():
                 self._note(table.path.name, sent, answers)
-                bar.advance(len(sent))
+                bar.advance(self._findings.outcomes(self._kind.word))
 
     def _readable(self, table: Table[Any]) -> Iterator[Numbered]:
         for number, row in table:

@@ -74,6 +74,11 @@ class Findings:
             return None
         return self._open.enter_context(TemporaryFile("w+", encoding="utf-8"))
 
+    def outcomes(self, what: str) -> str:
+        """What became of the rows of one file so far, in words."""
+        told = sorted((name.split(), count) for name, count in self.counts.items())
+        return ", ".join(f"{count:,} {outcome}" for (word, outcome), count in told if word == what)
+
     def refused(self, file: str, number: int, row_id: str, reason: str, message: str) -> None:
         """A row that was refused, or would be."""
         row = {

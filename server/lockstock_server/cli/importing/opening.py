@@ -121,17 +121,17 @@ class Opening:
                 cells = place_of(row)
                 repeats.note(*cells)
                 if at % PAIRS_A_CALL == 0:
-                    bar.advance(PAIRS_A_CALL)
+                    bar.advance(f"{at:,} rows")
         table = Table(self._path, STOCK)
         with ThreadPoolExecutor(DEPTH) as pool, progress.of(table) as bar:
             lane = Lane(pool, DEPTH, self._judge)
             for piece in pieces(pairs(table, repeats, self._refuse)):
                 for sent, judged in lane.send(piece):
                     self._note(sent, judged)
-                    bar.advance(len(sent))
+                bar.advance(self._findings.outcomes("stock"))
             for sent, judged in lane.rest():
                 self._note(sent, judged)
-                bar.advance(len(sent))
+                bar.advance(self._findings.outcomes("stock"))
 
     def _refuse(self, number: int, sku: str, reason: str, message: str) -> None:
         self._findings.counts["stock refused"] += 1

@@ -1,4 +1,4 @@
-"""Progress bars of files: bytes read of all, rows done, time to go."""
+"""Progress bars of files: bytes read of all, what became of the rows, time to go."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,25 +19,24 @@ class Bar:
     bars: Bars
     task: TaskID
     table: Table[Any]
-    rows: int = 0
 
-    def advance(self, rows: int) -> None:
-        """So many more rows are done."""
-        self.rows += rows
-        self.bars.update(self.task, completed=self.table.done, rows=f"{self.rows:,} rows")
+    def advance(self, outcomes: str) -> None:
+        """The file was read on; what became of its rows so far."""
+        self.bars.update(self.task, completed=self.table.done, outcomes=outcomes)
 
 
 class Progress:
-    """All bars of one import, on the terminal's error stream."""
+    """All bars of one import, on the error stream where that is a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wanted: bool = True) -> None:
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[rows]}"),
+            TextColumn("{task.fields[outcomes]}"),
             TimeRemainingColumn(),
             console=errors,
+            disable=not (wanted and errors.is_terminal),
         )
 
     def __enter__(self) -> Self:
@@ -50,7 +49,6 @@ class Progress:
     @contextmanager
     def of(self, table: Table[Any], verb: str = "importing") -> Iterator[Bar]:
         """The bar of one pass over a file."""
-        task = self._bars.add_task(f"{verb} {table.path.name}", total=table.size, rows="0 rows")
-        bar = Bar(self._bars, task, table)
-        yield bar
-        bar.advance(0)
+        task = self._bars.add_task(f"{verb} {table.path.name}", total=table.size, outcomes="")
+        yield Bar(self._bars, task, table)
+        self._bars.update(task, completed=table.done)
