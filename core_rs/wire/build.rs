@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use prost::Message as _;
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 
 const DESCRIPTORS: &str = "lockstock.binpb";
 
@@ -41,7 +41,8 @@ fn stock_service_only(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
     descriptors
 }
 
-/// `(number in Command, [(field number, field name)])`, ordered by number.
+/// `(number of the operation, [(field number, field name)])`, ordered by number: its number in Command; the
+/// steps of an order follow in the order of their service (a test holds them to the state machine's numbers).
 fn operations(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>> {
     let messages: Vec<&DescriptorProto> = descriptors
         .file
@@ -51,11 +52,17 @@ fn operations(descriptors: &FileDescriptorSet) -> Result<String, Box<dyn Error>>
         .collect();
     let named = |name: &str| messages.iter().find(|message| message.name() == name).copied();
     let command = named("Command").ok_or("the contract has no message Command")?;
+    let of_stock = command.field.iter().map(|operation| (operation.number(), operation.type_name()));
+    let orders = descriptors.file.iter().flat_map(|file| &file.service);
+    let orders = orders.filter(|service| service.name() == "OrderService").flat_map(|it| &it.method);
+    let steps = orders.filter(|method| method.output_type() == ".lockstock.v1.Answer");
+    let first = command.field.iter().map(FieldDescriptorProto::number).max().unwrap_or_default() + 1;
+    let steps = (first..).zip(steps.map(MethodDescriptorProto::input_type));
     let mut table = String::from("&[\n");
-    for operation in &command.field {
-        let name = operation.type_name().rsplit('.').next().unwrap_or_default();
+    for (number, name) in of_stock.chain(steps) {
+        let name = name.rsplit('.').next().unwrap_or_default();
         let request = named(name).ok_or_else(|| format!("the contract has no message {name}"))?;
-        write!(table, "    ({}, &[", operation.number())?;
+        write!(table, "    ({number}, &[")?;
         for field in &request.field {
             write!(table, "({}, {:?}), ", field.number(), field.name())?;
         }

@@ -1,7 +1,7 @@
 //! An event as JSON for people, with names for indexes.
 
 use lockstock_stock::command::{DocumentKind, WarehouseState};
-use lockstock_stock::event::{Change, Event, Exception, LivePart, NewReservation, Source};
+use lockstock_stock::event::{Change, DeductionPolicy, Event, Exception, LivePart, NewLine, NewReservation};
 use lockstock_stock::ids::{OwnerNo, RequestKey, SkuIx, WarehouseIx};
 use lockstock_stock::movement::Movement;
 use lockstock_stock::state::State;
@@ -45,6 +45,7 @@ const fn kind_name(kind: DocumentKind) -> &'static str {
         DocumentKind::Region => "REGION",
         DocumentKind::Channel => "CHANNEL",
         DocumentKind::RoutePlan => "ROUTE_PLAN",
+        DocumentKind::Shop => "SHOP",
     }
 }
 
@@ -82,7 +83,7 @@ impl Names<'_> {
             Change::Reservation(reservation) => self.reservation(reservation),
             Change::ReservationLine { reservation, line } => json!({
                 "change": "RESERVATION_LINE", "reservation": self.owner(*reservation),
-                "sku": self.sku(line.sku), "pool": &**self.0.pool(line.pool),
+                "line": self.line(line),
             }),
             Change::Deadline { reservation, deadline, extensions } => json!({
                 "change": "DEADLINE", "reservation": self.owner(*reservation),
@@ -91,6 +92,9 @@ impl Names<'_> {
             Change::RefundDue { reservation } => {
                 json!({ "change": "REFUND_DUE", "reservation": self.owner(*reservation) })
             }
+            Change::Step { reservation, attributes } => json!({
+                "change": "STEP", "reservation": self.owner(*reservation), "attributes": bytes(attributes),
+            }),
             Change::Receipt(receipt) => json!({
                 "change": "RECEIPT", "receipt": receipt.id, "warehouse": self.warehouse(receipt.warehouse),
             }),
@@ -132,20 +136,26 @@ impl Names<'_> {
     }
 
     fn reservation(&self, reservation: &NewReservation) -> Value {
-        let source = match &reservation.source {
-            Source::Region(region) => json!({ "region": &*self.0.region(*region).id }),
-            Source::Warehouses(warehouses) => {
-                json!({ "warehouses": warehouses.iter().map(|at| self.warehouse(*at)).collect::<Vec<_>>() })
-            }
-        };
-        let line = |line: &lockstock_stock::event::NewLine| json!({ "sku": self.sku(line.sku), "pool": &**self.0.pool(line.pool) });
+        let listed = reservation.source.listed().iter().map(|at| self.warehouse(*at)).collect::<Vec<_>>();
+        let source = json!({
+            "region": reservation.source.region().map(|region| &*self.0.region(region).id),
+            "warehouses": listed,
+        });
         json!({
             "change": "RESERVATION", "reservation": reservation.id, "from": source,
+            "destination": reservation.destination,
             "max_parcels": reservation.max_parcels, "deadline": reservation.deadline,
             "channel": reservation.channel.map(|channel| &**self.0.channel(channel)),
             "buyer": (reservation.buyer != 0).then(|| format!("{:032x}", reservation.buyer)),
             "attributes": bytes(&reservation.attributes),
-            "lines": reservation.lines.iter().map(line).collect::<Vec<_>>(),
+            "lines": reservation.lines.iter().map(|line| self.line(line)).collect::<Vec<_>>(),
+        })
+    }
+
+    fn line(&self, line: &NewLine) -> Value {
+        json!({
+            "sku": self.sku(line.sku), "pool": &**self.0.pool(line.pool),
+            "deduction_policy": line.policy.name(),
         })
     }
 
@@ -160,7 +170,12 @@ impl Names<'_> {
     fn live(&self, live: &LivePart) -> Value {
         match live {
             LivePart::Nothing => Value::Null,
-            LivePart::Sku { category } => json!({ "category": category }),
+            LivePart::Sku { category, policy } => {
+                json!({ "category": category, "deduction_policy": policy.map(DeductionPolicy::name) })
+            }
+            LivePart::Shop { policy } => {
+                json!({ "deduction_policy": policy.map(DeductionPolicy::name) })
+            }
             LivePart::Warehouse { state, skus, categories } => {
                 json!({ "state": state_name(*state), "skus": skus, "categories": categories })
             }

@@ -167,7 +167,8 @@ fn owner_of(change: &Change) -> Option<(OwnerKind, OwnerNo)> {
         Change::Movement(movement) => movement.owner.map(|no| (movement.kind.owner(), no)),
         Change::ReservationLine { reservation: no, .. }
         | Change::Deadline { reservation: no, .. }
-        | Change::RefundDue { reservation: no } => Some((OwnerKind::Reservation, *no)),
+        | Change::RefundDue { reservation: no }
+        | Change::Step { reservation: no, .. } => Some((OwnerKind::Reservation, *no)),
         Change::ReceiptLine { receipt: no, .. } | Change::ReceiptExpectedAt { receipt: no, .. } => {
             Some((OwnerKind::Receipt, *no))
         }

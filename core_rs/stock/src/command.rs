@@ -1,8 +1,17 @@
 //! What can be asked of the state machine. Borrowed from the decoded message: nothing is copied until a
 //! command is granted. Quantities and ids have passed [`crate::check`] before they stand here.
 
-use crate::event::Fingerprint;
+use crate::event::{DeductionPolicy, Fingerprint};
 use crate::ids::{LineNo, Micros, RequestKey, Units};
+
+/// Which service was asked: the same command is another operation of each, with a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// The operations on stock.
+    Stock,
+    /// The steps of an order.
+    Orders,
+}
 
 /// A command with what every operation carries.
 #[derive(Clone, Debug)]
@@ -15,6 +24,8 @@ pub struct Request<'a> {
     pub reason: &'a str,
     /// The caller's document.
     pub document: &'a str,
+    /// Whom it was asked of.
+    pub service: Service,
     /// What is asked.
     pub command: Command<'a>,
 }
@@ -37,6 +48,15 @@ pub enum From<'a> {
     Region(&'a str),
     /// These warehouses, in this order.
     Warehouses(Vec<&'a str>),
+    /// These warehouses, in this order, planned for a destination.
+    Planned {
+        /// The region of the destination; a pickup has none.
+        region: Option<&'a str>,
+        /// The plan.
+        warehouses: Vec<&'a str>,
+        /// The destination in the planner's words.
+        destination: &'a str,
+    },
 }
 
 /// What an order wants, from where, and how it may be split.
@@ -85,6 +105,17 @@ pub struct Selection<'a> {
     pub warehouse: &'a str,
     /// The parts; each line once.
     pub parts: Vec<Part>,
+}
+
+/// What a warehouse found of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// The line.
+    pub line: LineNo,
+    /// Units that lie ready.
+    pub picked: Units,
+    /// Units that cannot be found.
+    pub short: Units,
 }
 
 /// Units of a SKU in a warehouse.
@@ -226,17 +257,30 @@ pub enum DocumentKind {
     Channel = 4,
     /// The route plan of the region with the same id.
     RoutePlan = 5,
+    /// The shop's rules; its only id is [`SHOP_ID`].
+    Shop = 6,
 }
+
+impl DocumentKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Sku, Self::Warehouse, Self::Region, Self::Channel, Self::RoutePlan, Self::Shop];
+}
+
+/// The id of the one document of the kind `Shop`.
+pub const SHOP_ID: &str = "shop";
 
 /// The part of a document that the engine keeps in its own terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Live<'a> {
     /// Regions and channels have none.
     Nothing,
-    /// Of a SKU: its category.
+    /// Of a SKU.
     Sku {
         /// What assortments name it by; may be empty.
         category: &'a str,
+        /// When its stock is taken, if it says so.
+        policy: Option<DeductionPolicy>,
     },
     /// Of a warehouse.
     Warehouse {
@@ -251,6 +295,11 @@ pub enum Live<'a> {
     RoutePlan {
         /// The warehouses; they may be created by the same request.
         warehouses: Vec<&'a str>,
+    },
+    /// Of the shop.
+    Shop {
+        /// When stock is taken where the SKU does not say, if the shop says so.
+        policy: Option<DeductionPolicy>,
     },
 }
 
@@ -279,6 +328,16 @@ pub enum Command<'a> {
         /// The hold; `None` for the default.
         hold: Option<Micros>,
     },
+    /// Place an order: what is taken on order is promised until a deadline, what is taken on payment is
+    /// checked only.
+    Place {
+        /// The new reservation.
+        order: Order<'a>,
+        /// The hold; `None` for the default.
+        hold: Option<Micros>,
+        /// When stock is taken, for every line; `None` for the rule of each SKU, else of the shop.
+        policy: Option<DeductionPolicy>,
+    },
     /// Promise and pay in one step.
     LockAndDeduct {
         /// The new reservation.
@@ -286,10 +345,12 @@ pub enum Command<'a> {
     },
     /// Give locked units back. (`Selection::warehouse` is empty.)
     Unlock(Selection<'a>),
-    /// Locked units are paid. (`Selection::warehouse` is empty.)
+    /// Locked units are paid, wanted ones are taken. (`Selection::warehouse` is empty.)
     Deduct(Selection<'a>),
     /// Paid units are cancelled. (`Selection::warehouse` is empty.)
     Cancel(Selection<'a>),
+    /// Units that have not shipped are cancelled, paid or not. (`Selection::warehouse` is empty.)
+    CancelOrder(Selection<'a>),
     /// Move the deadline to now + hold.
     Extend {
         /// The reservation.
@@ -316,6 +377,23 @@ pub enum Command<'a> {
     Recall(Selection<'a>),
     /// Goods leave.
     Ship(Selection<'a>),
+    /// A parcel of an order leaves one warehouse. (`Selection::warehouse` may be empty where the order stands
+    /// in one warehouse only.)
+    ShipOrder {
+        /// What is in it.
+        parcel: Selection<'a>,
+        /// What the parcel says of itself.
+        attributes: &'a [u8],
+    },
+    /// A warehouse reports its pick.
+    ConfirmPicking {
+        /// The reservation.
+        reservation: &'a str,
+        /// The warehouse.
+        warehouse: &'a str,
+        /// What it found; each line once, at least one unit of it.
+        lines: Vec<Picked>,
+    },
     /// Units cannot be found. (Every part has a quantity; the warehouse is named.)
     ShortPick(Selection<'a>),
     /// Units are on their way back. (Every part has a quantity; the warehouse is named.)
@@ -450,6 +528,7 @@ impl Command<'_> {
         matches!(
             self,
             Self::Lock { .. }
+                | Self::Place { .. }
                 | Self::LockAndDeduct { .. }
                 | Self::DraftTransfer { .. }
                 | Self::Exchange { .. }

@@ -104,6 +104,8 @@ counters! {
         Claimed = "claimed",
         /// Came back.
         Returned = "returned",
+        /// To be taken by the payment: promised nothing, no part of `requested`.
+        Wanted = "wanted",
     }
 }
 

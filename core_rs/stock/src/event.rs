@@ -35,7 +35,7 @@ macro_rules! numbered {
 
 numbered! {
     /// What was done. The numbers are in the journal; 1 to 34 are also the field numbers of
-    /// `lockstock.v1.Command`.
+    /// `lockstock.v1.Command`, 35 to 48 are the steps of `lockstock.v1.OrderService`.
     Operation {
         /// See `LockRequest`.
         1 Lock "LOCK",
@@ -105,6 +105,34 @@ numbered! {
         33 Exchange "EXCHANGE",
         /// See `AmendRequest`.
         34 Amend "AMEND",
+        /// See `PlaceOrderRequest`.
+        35 PlaceOrder "PLACE_ORDER",
+        /// See `PayOrderRequest`.
+        36 PayOrder "PAY_ORDER",
+        /// See `ExtendOrderRequest`.
+        37 ExtendOrder "EXTEND_ORDER",
+        /// See `CancelOrderRequest`.
+        38 CancelOrder "CANCEL_ORDER",
+        /// See `AmendOrderRequest`.
+        39 AmendOrder "AMEND_ORDER",
+        /// See `MoveOrderRequest`.
+        40 MoveOrder "MOVE_ORDER",
+        /// See `PushOrderRequest`.
+        41 PushOrder "PUSH_ORDER",
+        /// See `RecallOrderRequest`.
+        42 RecallOrder "RECALL_ORDER",
+        /// See `ConfirmPickingRequest`.
+        43 ConfirmPicking "CONFIRM_PICKING",
+        /// See `ShipOrderRequest`.
+        44 ShipOrder "SHIP_ORDER",
+        /// See `ExpectOrderReturnRequest`.
+        45 ExpectOrderReturn "EXPECT_ORDER_RETURN",
+        /// See `CancelOrderReturnRequest`.
+        46 CancelOrderReturn "CANCEL_ORDER_RETURN",
+        /// See `TakeOrderReturnRequest`.
+        47 TakeOrderReturn "TAKE_ORDER_RETURN",
+        /// See `ExchangeOrderRequest`.
+        48 ExchangeOrder "EXCHANGE_ORDER",
         /// Master data, route plans.
         64 PutDocuments "PUT_DOCUMENTS",
         /// The engine's own: deadlines that have passed, request ids that are forgotten.
@@ -125,6 +153,19 @@ numbered! {
         3 Relocked "RELOCKED",
         /// A payment after the deadline found them gone.
         4 ExpiredSoldOut "EXPIRED_SOLD_OUT",
+        /// A payment that takes the stock found it gone.
+        5 SoldOut "SOLD_OUT",
+    }
+}
+
+numbered! {
+    /// When the stock of a line is taken: `domain.md` section 3. The numbers are those of
+    /// `lockstock.v1.DeductionPolicy`.
+    DeductionPolicy {
+        /// Placing the order locks, payment deducts.
+        1 OnOrder "ON_ORDER",
+        /// Placing the order checks only, payment locks and deducts in one step.
+        2 OnPayment "ON_PAYMENT",
     }
 }
 
@@ -172,6 +213,33 @@ pub enum Source {
     Region(RegionIx),
     /// These warehouses, in this order.
     Warehouses(Box<[WarehouseIx]>),
+    /// These warehouses, in this order, planned for a destination within this region.
+    Planned {
+        /// The region of the destination.
+        region: RegionIx,
+        /// The plan.
+        warehouses: Box<[WarehouseIx]>,
+    },
+}
+
+impl Source {
+    /// The region of the destination, if one was named.
+    #[must_use]
+    pub const fn region(&self) -> Option<RegionIx> {
+        match self {
+            Self::Region(region) | Self::Planned { region, .. } => Some(*region),
+            Self::Warehouses(_) => None,
+        }
+    }
+
+    /// The warehouses it lists itself; none where the region's plan lists them.
+    #[must_use]
+    pub fn listed(&self) -> &[WarehouseIx] {
+        match self {
+            Self::Region(_) => &[],
+            Self::Warehouses(warehouses) | Self::Planned { warehouses, .. } => warehouses,
+        }
+    }
 }
 
 /// A line of a new reservation. Its counters start at zero; movements fill them.
@@ -181,6 +249,8 @@ pub struct NewLine {
     pub sku: SkuIx,
     /// The pool.
     pub pool: PoolIx,
+    /// When its stock is taken.
+    pub policy: DeductionPolicy,
 }
 
 /// A new reservation; its number is the event's sequence.
@@ -190,6 +260,8 @@ pub struct NewReservation {
     pub id: Box<str>,
     /// Where its units may come from.
     pub source: Source,
+    /// Where it goes beyond its region, in the planner's words; may be empty.
+    pub destination: Box<str>,
     /// The most parcels; 0 for no limit.
     pub max_parcels: u32,
     /// When its lock ends; 0 where nothing is locked.
@@ -235,6 +307,8 @@ pub enum LivePart {
     Sku {
         /// Its category.
         category: Box<str>,
+        /// When its stock is taken, if it says so.
+        policy: Option<DeductionPolicy>,
     },
     /// Of a warehouse.
     Warehouse {
@@ -249,6 +323,11 @@ pub enum LivePart {
     RoutePlan {
         /// In order.
         warehouses: Box<[WarehouseIx]>,
+    },
+    /// Of the shop.
+    Shop {
+        /// When stock is taken where the SKU does not say, if the shop says so.
+        policy: Option<DeductionPolicy>,
     },
 }
 
@@ -289,10 +368,18 @@ pub enum Change {
         /// How often it has been extended.
         extensions: u32,
     },
-    /// A late payment found the units gone.
+    /// A payment found the units gone.
     RefundDue {
         /// Which reservation.
         reservation: OwnerNo,
+    },
+    /// A step that says something of itself (a parcel), or moves nothing (a pick without a short): it gives
+    /// the reservation its version and stands in the history.
+    Step {
+        /// Which reservation.
+        reservation: OwnerNo,
+        /// What it says of itself; may be empty.
+        attributes: Box<[u8]>,
     },
     /// A receipt was opened.
     Receipt(Box<NewReceipt>),

@@ -18,6 +18,8 @@ pub const ID_BYTES_MAX: usize = 64;
 pub const REASON_BYTES_MAX: usize = 256;
 /// The most an order may say of itself, in bytes.
 pub const ATTRIBUTES_BYTES_MAX: usize = 1_024;
+/// What a planner may say of a destination, in bytes.
+pub const DESTINATION_BYTES_MAX: usize = 96;
 /// How far a request id may be ahead of the engine's clock, in milliseconds.
 pub const KEY_AHEAD_MS_MAX: u64 = 5 * 60 * 1_000;
 /// Locks that one hold of the engine's lock sweeps before its commands.

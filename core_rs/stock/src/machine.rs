@@ -230,7 +230,7 @@ fn in_ms(now: Micros) -> u64 {
 fn falls_short(decided: &Result<Event, Refusal>) -> bool {
     match decided {
         Ok(event) => {
-            matches!(event.outcome, Outcome::Partial | Outcome::ExpiredSoldOut)
+            matches!(event.outcome, Outcome::Partial | Outcome::ExpiredSoldOut | Outcome::SoldOut)
                 || event.operation == Operation::Set
                 || event.changes.iter().any(|change| match change {
                     Change::Exception(_) => true,
@@ -254,8 +254,8 @@ mod tests {
     use super::*;
     use crate::check::new_key;
     use crate::command::{
-        Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, StockLine, Wanted,
-        WarehouseState,
+        Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Service, StockLine,
+        Wanted, WarehouseState,
     };
     use crate::event::Fingerprint;
     use crate::ids::{RequestKey, SkuIx, WarehouseIx};
@@ -263,7 +263,8 @@ mod tests {
     const START: Micros = 1_700_000_000_000_000;
 
     fn request(key: RequestKey, command: Command<'_>) -> Request<'_> {
-        Request { key, fingerprint: Fingerprint::default(), reason: "", document: "", command }
+        let fingerprint = Fingerprint::default();
+        Request { key, fingerprint, reason: "", document: "", service: Service::Stock, command }
     }
 
     fn stock(quantity: i64) -> Command<'static> {
@@ -276,7 +277,7 @@ mod tests {
         let put = |kind, id, live| PutDocument { kind, id, expected_version: Some(0), live, body: b"" };
         let works = WarehouseState::Active;
         let documents = vec![
-            put(DocumentKind::Sku, "BOOK", Live::Sku { category: "" }),
+            put(DocumentKind::Sku, "BOOK", Live::Sku { category: "", policy: None }),
             put(
                 DocumentKind::Warehouse,
                 "SH",

@@ -348,6 +348,15 @@ movements! {
     57 TransferLost "TRANSFER_LOST" Transfer {
         cell: [Received +, Lost +], transfer: [Lost +],
     }
+    /// Units are to be taken by the payment: nothing is promised.
+    58 Want "WANT" Reservation { line: [Wanted +] }
+    /// Units are not to be taken after all.
+    59 Withdraw "WITHDRAW" Reservation { line: [Wanted -] }
+    /// The payment takes the units it was placed for.
+    60 TakeOnPayment "TAKE_ON_PAYMENT" Reservation {
+        cell: [Available -, Allocated +], pool: [Sold +],
+        line: [Wanted -, Requested +, Deducted +], allocation: [Allocated +],
+    }
 }
 
 #[cfg(test)]

@@ -269,7 +269,7 @@ refusals! {
     70 ExtendLimit "EXTEND_LIMIT" FailedPrecondition Never { reservation: String, limit: String }
         "the lock of {reservation} cannot be extended: {limit}"
     71 RefundDue "REFUND_DUE" FailedPrecondition Never { reservation: String }
-        "reservation {reservation} was paid too late and sold out: a refund is due"
+        "reservation {reservation} was paid and sold out: a refund is due"
     72 ReturnExceedsShipped "RETURN_EXCEEDS_SHIPPED" FailedPrecondition Never {
         reservation: String, line: LineNo, asked: Units, held: Units,
     } "{asked} of line {line} of {reservation} would come back, and {held} are still out"
@@ -287,6 +287,11 @@ refusals! {
         "request_id is older than the server remembers (up to {horizon}, milliseconds since 1970)"
     78 ReferenceInvalid "REFERENCE_INVALID" FailedPrecondition Later { field: String, value: String }
         "{field} refers to {value}, which does not exist or would make a cycle"
+    79 OrderState "ORDER_STATE" FailedPrecondition Later {
+        order: String, state: String, verb: String, allowed: String,
+    } "order {order} is {state}, where {verb} is not right; right are: {allowed}"
+    80 PickupNotOffered "PICKUP_NOT_OFFERED" FailedPrecondition Later { warehouse: String }
+        "warehouse {warehouse} offers no pickup"
 
     90 StaleValue "STALE_VALUE" Aborted Later { sku: String, warehouse: String, expected: Units, current: Units }
         "{sku} in {warehouse} is {current}, not {expected}"
@@ -305,6 +310,8 @@ refusals! {
 
     115 PermissionDenied "PERMISSION_DENIED" PermissionDenied Never { method: String }
         "this caller may not call {method}"
+    116 DatabaseAway "DATABASE_AWAY" Unavailable Soon { wanted: u64, as_of: u64 }
+        "the database is away or behind: sequence {wanted} is wanted, it stands at {as_of}"
 
     130 MethodUnknown "METHOD_UNKNOWN" Unimplemented Never { method: String } "there is no method {method}"
     131 InvariantViolated "INVARIANT_VIOLATED" Internal Never { violation: String }

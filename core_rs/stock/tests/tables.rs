@@ -43,6 +43,7 @@ tables! {
     moves,
     returns,
     exchanges,
+    orders,
     amendments,
     adjustments,
     sets,
@@ -97,6 +98,9 @@ const ELSEWHERE: &[Reason] = &[
     Reason::Frozen,
     Reason::PermissionDenied,
     Reason::MethodUnknown,
+    Reason::OrderState,
+    Reason::PickupNotOffered,
+    Reason::DatabaseAway,
     Reason::InvariantViolated,
 ];
 

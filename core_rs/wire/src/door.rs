@@ -11,10 +11,11 @@ use lockstock_stock::ids::Sequence;
 use lockstock_stock::limits::COMMANDS_MAX;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Refusal;
+use lockstock_stock::state::State;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost::{DecodeError, Message};
 
-use crate::decode::{self, Context};
+use crate::decode::{self, Asks, Context};
 use crate::encode;
 use crate::method::{self, Caller, Method};
 use crate::proto::lockstock::v1::command::Operation as Asked;
@@ -150,9 +151,12 @@ impl Door {
         let unknown = || Refusal::MethodUnknown { method: path.to_owned() };
         match method::find(caller, path, bytes).ok_or_else(unknown)? {
             Method::Operation(asked) => {
-                let asked = asked.map_err(|error| decode::malformed(&error));
-                Ok(self.run(Shape::Answer, &[asked]))
+                Ok(self.run(Shape::Answer, &[asked.map_err(|error| decode::malformed(&error))]))
             }
+            Method::Step(step) => {
+                Ok(self.run(Shape::Answer, &[step.map_err(|error| decode::malformed(&error))]))
+            }
+            Method::Planned(step) => Ok(self.run(Shape::Answer, &[*step])),
             Method::Execute => Ok(self.run(Shape::Result, &[command(bytes)])),
             Method::ExecuteBatch => {
                 let asked: Vec<_> = batch(bytes)?.into_iter().map(operation).collect();
@@ -170,20 +174,21 @@ impl Door {
                 Ok(self.put(Shape::Changes, &batch.changes))
             }
             Method::ListDocuments => self.list_documents(&read(bytes)?),
+            Method::GetDocuments => self.get_documents(&read(bytes)?),
         }
     }
 
-    fn run(&self, shape: Shape, asked: &[Result<Asked, Refusal>]) -> Called {
+    fn run<A: Asks>(&self, shape: Shape, asked: &[Result<A, Refusal>]) -> Called {
         let (steps, seen) = self.operations(asked);
         self.hold(shape, steps, seen)
     }
 
-    fn operations(&self, asked: &[Result<Asked, Refusal>]) -> (Vec<Step>, Sequence) {
+    fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>]) -> (Vec<Step>, Sequence) {
         self.with_context(|context| {
             let requests = asked
                 .iter()
                 .map(|asked| match asked {
-                    Ok(asked) => decode::request(asked, context).map(|it| (decode::operation(asked), it)),
+                    Ok(asked) => decode::request(asked, context).map(|it| (asked.operation(), it)),
                     Err(refusal) => Err(refusal.clone()),
                 })
                 .collect();
@@ -339,6 +344,12 @@ impl Door {
         Ok(self.show_read(self.engine.read(|state, _| {
             Ok::<_, Refusal>(encode::documents(state, asked.kind, asked.after, asked.limit, asked.only))
         })))
+    }
+
+    fn get_documents(&self, request: &internal::GetDocumentsRequest) -> Result<Called, Refusal> {
+        let (kind, ids) = decode::named(request)?;
+        let read = |state: &State| Ok::<_, Refusal>(encode::named_documents(state, kind, ids));
+        Ok(self.show_read(self.engine.read(|state, _| read(state))))
     }
 
     fn show_read<M: Message>(&self, (read, seen): (Result<M, Refusal>, Sequence)) -> Called {

@@ -134,7 +134,7 @@ mod tests {
     use prost_types::{DescriptorProto, FileDescriptorSet};
 
     use super::*;
-    use crate::decode::{self, Context};
+    use crate::decode::{self, Asks, Context};
     use crate::proto::lockstock::internal::v1::PutDocumentsRequest;
     use crate::proto::lockstock::v1::{self as pb, command};
 
@@ -159,13 +159,20 @@ mod tests {
     }
 
     fn of(operation: &str, bytes: &[u8]) -> Fingerprint {
-        let asked = decode::read(operation, bytes).unwrap().unwrap();
-        of_operation(decode::operation(&asked), &decode::canonical(&asked))
+        if let Some(asked) = command::Operation::read(operation, bytes) {
+            return of_asked(&asked.unwrap());
+        }
+        of_asked(&decode::Step::read(operation, bytes).unwrap().unwrap())
+    }
+
+    fn of_asked(asked: &impl Asks) -> Fingerprint {
+        of_operation(asked.operation(), &asked.canonical())
     }
 
     #[test]
     fn a_fingerprint_changes_with_each_field_of_each_request_and_the_field_is_named() {
-        for (name, operation) in decode::NAMES.iter().zip(Operation::ALL) {
+        let names = command::Operation::NAMES.iter().chain(decode::Step::NAMES);
+        for (name, operation) in names.zip(Operation::ALL) {
             let empty = of(name, &[]);
             assert_eq!(empty.fields.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [OPERATION]);
             for at in message(&format!("{name}Request")).field.iter().filter(|at| at.name() != "cause") {
@@ -237,7 +244,7 @@ mod tests {
         let alone = of("Deduct", &request.encode_to_vec());
         let command = pb::Command { operation: Some(command::Operation::Deduct(request)) };
         let asked = pb::Command::decode(command.encode_to_vec().as_slice()).unwrap().operation.unwrap();
-        assert_eq!(of_operation(Operation::Deduct, &decode::canonical(&asked)), alone);
+        assert_eq!(of_asked(&asked), alone);
     }
 
     #[test]

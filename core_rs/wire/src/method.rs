@@ -1,13 +1,17 @@
 //! The methods that bytes can be for.
 
+use lockstock_stock::refusal::Refusal;
 use prost::DecodeError;
 
-use crate::decode;
+use crate::decode::{Planned, Step};
 use crate::proto::lockstock::v1::command::Operation as Asked;
 
 /// The service that both doors serve.
 pub const STOCK_SERVICE: &str = "lockstock.v1.StockService";
+/// The service whose steps the planners hand on as they came.
+pub const ORDER_SERVICE: &str = "lockstock.v1.OrderService";
 const DOCUMENTS: &str = "lockstock.internal.v1.Documents";
+const ORDERS: &str = "lockstock.internal.v1.Orders";
 
 /// Who calls: what lies outside the process sees the contract, the planners see their seam as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,10 @@ pub enum Caller {
 pub(crate) enum Method {
     /// One operation, read from the bytes.
     Operation(Box<Result<Asked, DecodeError>>),
+    /// A step of an order, read from the bytes.
+    Step(Box<Result<Step, DecodeError>>),
+    /// The same with a plan.
+    Planned(Box<Result<Planned, Refusal>>),
     ExecuteBatch,
     /// One command of a stream.
     Execute,
@@ -31,6 +39,7 @@ pub(crate) enum Method {
     PutDocuments,
     PutDocumentsBatch,
     ListDocuments,
+    GetDocuments,
 }
 
 /// Finds `/service/Method`, and reads the bytes if it is an operation.
@@ -43,14 +52,19 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
             "GetStock" => Some(Method::GetStock),
             "GetReservation" => Some(Method::GetReservation),
             "CheckAvailability" => Some(Method::CheckAvailability),
-            _ => decode::read(method, bytes).map(|asked| Method::Operation(Box::new(asked))),
+            _ => Asked::read(method, bytes).map(|asked| Method::Operation(Box::new(asked))),
         },
         (DOCUMENTS, Caller::Planner) => match method {
             "PutDocuments" => Some(Method::PutDocuments),
             "PutDocumentsBatch" => Some(Method::PutDocumentsBatch),
             "ListDocuments" => Some(Method::ListDocuments),
+            "GetDocuments" => Some(Method::GetDocuments),
             _ => None,
         },
+        (ORDER_SERVICE, Caller::Planner) => {
+            Step::read(method, bytes).map(|step| Method::Step(Box::new(step)))
+        }
+        (ORDERS, Caller::Planner) => Planned::read(method, bytes).map(|step| Method::Planned(Box::new(step))),
         _ => None,
     }
 }
@@ -59,22 +73,29 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
 mod tests {
     use lockstock_stock::event::Operation;
     use prost::Message;
-    use prost_types::FileDescriptorSet;
+    use prost_types::{FileDescriptorSet, ServiceDescriptorProto};
 
     use super::*;
+    use crate::decode::Asks;
+
+    /// Methods that are in the contract and not served yet.
+    const NOT_YET: [&str; 4] = ["BatchGetStock", "GetSalesStock", "GetDispatchStock", "GetWarehouseStock"];
+
+    fn service(name: &str) -> ServiceDescriptorProto {
+        let set = FileDescriptorSet::decode(crate::proto::DESCRIPTORS).unwrap();
+        let mut services = set.file.into_iter().flat_map(|file| file.service);
+        services.find(|it| it.name() == name).unwrap()
+    }
 
     #[test]
     fn every_method_of_the_service_is_found_and_reads_its_own_request() {
-        let set = FileDescriptorSet::decode(crate::proto::DESCRIPTORS).unwrap();
-        let service =
-            set.file.iter().flat_map(|file| &file.service).find(|it| it.name() == "StockService").unwrap();
         let others = ["ExecuteBatch", "Execute", "GetStock", "GetReservation", "CheckAvailability"];
         let mut operations = Vec::new();
-        for method in &service.method {
+        for method in service("StockService").method.iter().filter(|it| !NOT_YET.contains(&it.name())) {
             let path = format!("/{STOCK_SERVICE}/{}", method.name());
             let found = find(Caller::Outside, &path, &[]).unwrap_or_else(|| panic!("{path} is not served"));
             if let Method::Operation(asked) = found {
-                let operation = decode::operation(asked.as_ref().as_ref().unwrap());
+                let operation = asked.as_ref().as_ref().unwrap().operation();
                 assert_eq!(format!("{operation:?}"), method.name());
                 assert_eq!(method.input_type(), format!(".lockstock.v1.{}Request", method.name()));
                 operations.push(operation);
@@ -83,13 +104,38 @@ mod tests {
             }
         }
         assert_eq!(operations, &Operation::ALL[..operations.len()]);
-        assert_eq!(operations.len(), decode::NAMES.len());
+        assert_eq!(operations.len(), Asked::NAMES.len());
     }
 
     #[test]
-    fn documents_are_reachable_from_within_only() {
-        for method in ["PutDocuments", "PutDocumentsBatch", "ListDocuments"] {
-            let path = format!("/{DOCUMENTS}/{method}");
+    fn every_step_of_an_order_is_found_by_planners_alone_and_reads_its_own_request() {
+        // What happened to an order stands in the database.
+        let of_python = ["GetOrder", "ListOrders"];
+        let mut operations = Vec::new();
+        for method in service("OrderService").method.iter().filter(|it| !of_python.contains(&it.name())) {
+            let path = format!("/{ORDER_SERVICE}/{}", method.name());
+            assert!(find(Caller::Outside, &path, &[]).is_none());
+            let Some(Method::Step(step)) = find(Caller::Planner, &path, &[]) else {
+                panic!("{path} is not served")
+            };
+            let operation = step.as_ref().as_ref().unwrap().operation();
+            assert_eq!(format!("{operation:?}"), method.name());
+            assert_eq!(method.input_type(), format!(".lockstock.v1.{}Request", method.name()));
+            operations.push(operation);
+        }
+        let first = Asked::NAMES.len();
+        assert_eq!(operations, &Operation::ALL[first..first + Step::NAMES.len()]);
+        for method in of_python {
+            assert!(find(Caller::Planner, &format!("/{ORDER_SERVICE}/{method}"), &[]).is_none());
+        }
+    }
+
+    #[test]
+    fn the_seam_of_the_planners_is_reachable_from_within_only() {
+        let documents = ["PutDocuments", "PutDocumentsBatch", "ListDocuments", "GetDocuments"];
+        let paths = documents.map(|method| format!("/{DOCUMENTS}/{method}")).into_iter();
+        let orders = ["PlacePlanned", "ExchangePlanned"].map(|method| format!("/{ORDERS}/{method}"));
+        for path in paths.chain(orders) {
             assert!(find(Caller::Planner, &path, &[]).is_some());
             assert!(find(Caller::Outside, &path, &[]).is_none());
         }

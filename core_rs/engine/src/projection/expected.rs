@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use lockstock_stock::command::DocumentKind;
-use lockstock_stock::event::{Event, Source};
+use lockstock_stock::event::Event;
 use lockstock_stock::ids::{OwnerNo, PoolIx, RegionIx};
 use lockstock_stock::state::{Reservation, State};
 
@@ -17,14 +17,6 @@ use super::fold::Fold;
 use super::format::{Format, Value, Writer};
 use super::names::Names;
 use super::{history, text};
-
-const DOCUMENT_KINDS: [DocumentKind; 5] = [
-    DocumentKind::Sku,
-    DocumentKind::Warehouse,
-    DocumentKind::Region,
-    DocumentKind::Channel,
-    DocumentKind::RoutePlan,
-];
 
 /// Every row that `table` must have at the state's sequence, ordered by key, as one JSON array of arrays, a row
 /// a line. `events` is called for tables of history only: all events of the journal from the first one on, in
@@ -110,7 +102,7 @@ fn numbers(state: &State) -> impl Iterator<Item = OwnerNo> {
 }
 
 fn documents(state: &State, writer: &mut Writer) {
-    let mut kinds = DOCUMENT_KINDS;
+    let mut kinds = DocumentKind::ALL;
     kinds.sort_by_key(|kind| text::of_kind(*kind));
     for kind in kinds {
         for (id, document) in state.documents(kind, "") {
@@ -168,13 +160,9 @@ fn region_name(state: &State, region: RegionIx) -> &str {
 }
 
 fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
-    let (region, warehouses) = match &it.source {
-        Source::Region(region) => (region_name(state, *region), String::new()),
-        Source::Warehouses(list) => {
-            let list: Vec<&str> = list.iter().map(|at| &*state.warehouse(*at).id).collect();
-            ("", text::of_list(&list))
-        }
-    };
+    let region = it.source.region().map_or("", |region| region_name(state, region));
+    let listed: Vec<&str> = it.source.listed().iter().map(|at| &*state.warehouse(*at).id).collect();
+    let warehouses = if listed.is_empty() { String::new() } else { text::of_list(&listed) };
     let row: [Value<'_>; 13] = [
         (&*it.id).into(),
         it.no.0.into(),

@@ -9,7 +9,7 @@ use lockstock_stock::counters::{
     TRANSFER_COUNTERS,
 };
 use lockstock_stock::event::{
-    Change, DocumentChange, Event, Exception, LivePart, NewReceipt, NewReservation, NewTransfer, Source,
+    Change, DocumentChange, Event, Exception, LivePart, NewReceipt, NewReservation, NewTransfer,
 };
 use lockstock_stock::ids::{LineNo, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
 use lockstock_stock::movement::{Movement, OwnerKind, Sign};
@@ -116,6 +116,9 @@ impl<'e> Fold<'e> {
             Change::RefundDue { reservation } => {
                 self.touch(event.sequence, *reservation).refund_due = Some(true);
             }
+            Change::Step { reservation, .. } => {
+                self.touch(event.sequence, *reservation);
+            }
             Change::Receipt(new) => {
                 let no = OwnerNo(event.sequence);
                 let patch = self.receipt(no);
@@ -199,12 +202,8 @@ impl<'e> Fold<'e> {
         patch.deadline = Some(new.deadline);
         patch.extensions = Some(0);
         patch.refund_due = Some(false);
-        match &new.source {
-            Source::Region(region) => {
-                self.asked.insert(Ask::Region(*region));
-            }
-            Source::Warehouses(list) => self.asked.extend(list.iter().map(|at| Ask::Warehouse(*at))),
-        }
+        self.asked.extend(new.source.region().map(Ask::Region));
+        self.asked.extend(new.source.listed().iter().map(|at| Ask::Warehouse(*at)));
         self.asked.extend(new.channel.map(Ask::Channel));
         for (line, number) in new.lines.iter().zip(1..) {
             self.reservation_lines.touch((no, number));
@@ -232,13 +231,13 @@ impl<'e> Fold<'e> {
         let DocumentChange { kind, id, live, body } = document;
         self.documents.insert((*kind, id), (sequence, body));
         match live {
-            LivePart::Sku { category } => {
+            LivePart::Sku { category, .. } => {
                 self.categories.insert(id, category);
             }
             LivePart::Warehouse { state, .. } => {
                 self.warehouses.insert(id, *state);
             }
-            LivePart::Nothing | LivePart::RoutePlan { .. } => {}
+            LivePart::Nothing | LivePart::RoutePlan { .. } | LivePart::Shop { .. } => {}
         }
     }
 

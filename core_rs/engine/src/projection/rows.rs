@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstock_stock::counters::SKU_COUNTERS;
-use lockstock_stock::event::{Event, Source};
+use lockstock_stock::event::Event;
 use lockstock_stock::ids::OwnerNo;
 
 use super::columns::{self, Table};
@@ -128,14 +128,10 @@ impl Rows<'_> {
             writer.row(&row, &[]);
             return Ok(());
         };
-        let (region, warehouses) = match &new.source {
-            Source::Region(region) => (self.names.get(Ask::Region(*region))?, String::new()),
-            Source::Warehouses(list) => {
-                let list: Vec<&str> =
-                    list.iter().map(|at| self.names.warehouse(*at)).collect::<Result<_, _>>()?;
-                ("", text::of_list(&list))
-            }
-        };
+        let region = new.source.region().map_or(Ok(""), |region| self.names.get(Ask::Region(region)))?;
+        let listed = new.source.listed().iter().map(|at| self.names.warehouse(*at));
+        let listed = listed.collect::<Result<Vec<&str>, _>>()?;
+        let warehouses = if listed.is_empty() { String::new() } else { text::of_list(&listed) };
         let channel = new.channel.map_or(Ok(""), |channel| self.names.get(Ask::Channel(channel)))?;
         let row = [
             id.into(),

@@ -54,6 +54,7 @@ pub(super) const fn of_kind(kind: DocumentKind) -> &'static str {
         DocumentKind::Region => "REGION",
         DocumentKind::Channel => "CHANNEL",
         DocumentKind::RoutePlan => "ROUTE_PLAN",
+        DocumentKind::Shop => "SHOP",
     }
 }
 

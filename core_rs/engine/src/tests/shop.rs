@@ -8,8 +8,8 @@ use lockstock_journal::disk::{Disk, RealDisk};
 use lockstock_journal::{IoError, Log, LogError};
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::{
-    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, StockLine,
-    Wanted, WarehouseState,
+    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, Service,
+    StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::Fingerprint;
@@ -38,7 +38,7 @@ pub fn key(number: u64) -> RequestKey {
 
 pub fn request(number: u64, command: Command<'_>) -> Request<'_> {
     let fingerprint = Fingerprint { digest: number, fields: vec![(0, 1), (2, 20)] };
-    Request { key: key(number), fingerprint, reason: "", document: "", command }
+    Request { key: key(number), fingerprint, reason: "", document: "", service: Service::Stock, command }
 }
 
 pub fn order<'a>(reservation: &'a str, sku: &'a str, quantity: Units) -> Order<'a> {
@@ -65,7 +65,7 @@ pub fn all_of(reservation: &str) -> Selection<'_> {
 }
 
 pub fn put_sku(id: &str) -> PutDocument<'_> {
-    let live = Live::Sku { category: "" };
+    let live = Live::Sku { category: "", policy: None };
     PutDocument { kind: DocumentKind::Sku, id, expected_version: Some(0), live, body: b"{}" }
 }
 

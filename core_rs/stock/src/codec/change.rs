@@ -6,8 +6,8 @@ use super::event::announced;
 use super::owner::{Order, read_warehouses, write_warehouses};
 use crate::command::{DocumentKind, WarehouseState};
 use crate::event::{
-    Change, DocumentChange, Exception, ExceptionKind, LivePart, NewLine, NewReceipt, NewReservation,
-    NewTransfer,
+    Change, DeductionPolicy, DocumentChange, Exception, ExceptionKind, LivePart, NewLine, NewReceipt,
+    NewReservation, NewTransfer,
 };
 use crate::ids::{OwnerNo, PoolIx, SHARED, Sequence, SkuIx, WarehouseIx};
 use crate::movement::{Kind, Movement};
@@ -28,6 +28,7 @@ mod tag {
     pub(super) const EXCEPTION: u8 = 12;
     pub(super) const HORIZON: u8 = 13;
     pub(super) const CHECKPOINT: u8 = 14;
+    pub(super) const STEP: u8 = 15;
 }
 
 /// The numbers of the live parts.
@@ -36,6 +37,7 @@ mod live {
     pub(super) const SKU: u8 = 1;
     pub(super) const WAREHOUSE: u8 = 2;
     pub(super) const ROUTE_PLAN: u8 = 3;
+    pub(super) const SHOP: u8 = 4;
 }
 
 /// The flags of a movement.
@@ -75,6 +77,10 @@ pub(super) fn write_change(writer: &mut Writer<'_>, sequence: Sequence, change: 
             writer.number(*extensions);
         }
         Change::RefundDue { reservation } => owner(writer, tag::REFUND_DUE, *reservation),
+        Change::Step { reservation, attributes } => {
+            owner(writer, tag::STEP, *reservation);
+            writer.bytes(attributes);
+        }
         Change::Receipt(new) => {
             writer.byte(tag::RECEIPT);
             writer.text(&new.id);
@@ -131,6 +137,9 @@ pub(super) fn read_change(reader: &mut Reader<'_>, sequence: Sequence) -> Result
             extensions: reader.number32()?,
         },
         tag::REFUND_DUE => Change::RefundDue { reservation: read_owner(reader, sequence)? },
+        tag::STEP => {
+            Change::Step { reservation: read_owner(reader, sequence)?, attributes: reader.bytes()?.into() }
+        }
         tag::RECEIPT => Change::Receipt(Box::new(NewReceipt {
             id: reader.text()?.into(),
             warehouse: WarehouseIx(reader.number32()?),
@@ -213,15 +222,37 @@ fn read_movement(reader: &mut Reader<'_>, sequence: Sequence) -> Result<Movement
 fn write_line(writer: &mut Writer<'_>, line: NewLine) {
     writer.number(line.sku.0);
     writer.number(line.pool.0);
+    writer.byte(line.policy as u8);
 }
 
 fn read_line(reader: &mut Reader<'_>) -> Result<NewLine, CodecError> {
-    Ok(NewLine { sku: SkuIx(reader.number32()?), pool: PoolIx(reader.number32()?) })
+    Ok(NewLine {
+        sku: SkuIx(reader.number32()?),
+        pool: PoolIx(reader.number32()?),
+        policy: read_policy(reader)?,
+    })
+}
+
+pub(super) fn read_policy(reader: &mut Reader<'_>) -> Result<DeductionPolicy, CodecError> {
+    reader.one_of("deduction policy", DeductionPolicy::from_number)
+}
+
+/// When stock is taken, where it may be left unsaid: 0 then.
+pub(super) fn write_rule(writer: &mut Writer<'_>, policy: Option<DeductionPolicy>) {
+    writer.byte(policy.map_or(0, |policy| policy as u8));
+}
+
+pub(super) fn read_rule(reader: &mut Reader<'_>) -> Result<Option<DeductionPolicy>, CodecError> {
+    reader.one_of("deduction policy", |number| match number {
+        0 => Some(None),
+        _ => DeductionPolicy::from_number(number).map(Some),
+    })
 }
 
 fn write_reservation(writer: &mut Writer<'_>, new: &NewReservation) {
     let order = Order {
         source: &new.source,
+        destination: &*new.destination,
         max_parcels: new.max_parcels,
         deadline: new.deadline,
         channel: new.channel,
@@ -236,9 +267,10 @@ fn write_reservation(writer: &mut Writer<'_>, new: &NewReservation) {
 
 fn read_reservation(reader: &mut Reader<'_>) -> Result<NewReservation, CodecError> {
     let id = reader.text()?.into();
-    let Order { source, max_parcels, deadline, channel, buyer, attributes } = Order::read(reader)?;
-    let lines = reader.list(2, read_line)?;
-    Ok(NewReservation { id, source, max_parcels, deadline, channel, buyer, attributes, lines })
+    let Order { source, destination, max_parcels, deadline, channel, buyer, attributes } =
+        Order::read(reader)?;
+    let lines = reader.list(3, read_line)?;
+    Ok(NewReservation { id, source, destination, max_parcels, deadline, channel, buyer, attributes, lines })
 }
 
 fn write_document(writer: &mut Writer<'_>, document: &DocumentChange) {
@@ -246,9 +278,10 @@ fn write_document(writer: &mut Writer<'_>, document: &DocumentChange) {
     writer.text(&document.id);
     match &document.live {
         LivePart::Nothing => writer.byte(live::NOTHING),
-        LivePart::Sku { category } => {
+        LivePart::Sku { category, policy } => {
             writer.byte(live::SKU);
             writer.text(category);
+            write_rule(writer, *policy);
         }
         LivePart::Warehouse { state, skus, categories } => {
             writer.byte(live::WAREHOUSE);
@@ -262,6 +295,10 @@ fn write_document(writer: &mut Writer<'_>, document: &DocumentChange) {
             writer.byte(live::ROUTE_PLAN);
             write_warehouses(writer, warehouses);
         }
+        LivePart::Shop { policy } => {
+            writer.byte(live::SHOP);
+            write_rule(writer, *policy);
+        }
     }
     writer.bytes(&document.body);
 }
@@ -272,13 +309,14 @@ fn read_document(reader: &mut Reader<'_>) -> Result<DocumentChange, CodecError> 
     let at = reader.at();
     let live = match reader.byte()? {
         live::NOTHING => LivePart::Nothing,
-        live::SKU => LivePart::Sku { category: reader.text()?.into() },
+        live::SKU => LivePart::Sku { category: reader.text()?.into(), policy: read_rule(reader)? },
         live::WAREHOUSE => LivePart::Warehouse {
             state: read_warehouse_state(reader)?,
             skus: read_names(reader)?,
             categories: read_names(reader)?,
         },
         live::ROUTE_PLAN => LivePart::RoutePlan { warehouses: read_warehouses(reader)? },
+        live::SHOP => LivePart::Shop { policy: read_rule(reader)? },
         number => return Err(CodecError::UnknownNumber { what: "live part", number: number.into(), at }),
     };
     Ok(DocumentChange { kind, id, live, body: reader.bytes()?.into() })
@@ -289,10 +327,8 @@ fn read_names(reader: &mut Reader<'_>) -> Result<Box<[Box<str>]>, CodecError> {
 }
 
 pub(super) fn read_document_kind(reader: &mut Reader<'_>) -> Result<DocumentKind, CodecError> {
-    use DocumentKind::{Channel, Region, RoutePlan, Sku, Warehouse};
-    reader.one_of("kind of document", |number| {
-        [Sku, Warehouse, Region, Channel, RoutePlan].into_iter().find(|kind| *kind as u8 == number)
-    })
+    reader
+        .one_of("kind of document", |number| DocumentKind::ALL.into_iter().find(|kind| *kind as u8 == number))
 }
 
 pub(super) fn read_warehouse_state(reader: &mut Reader<'_>) -> Result<WarehouseState, CodecError> {

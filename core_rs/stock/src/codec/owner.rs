@@ -2,6 +2,7 @@
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
+use super::change::read_policy;
 use super::event::announced;
 use super::stock::{Bounds, Record, read_counters, write_counters};
 use crate::counters::{ALLOCATION_COUNTERS, LINE_COUNTERS, LineCounter, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
@@ -13,11 +14,14 @@ const CHANNEL: u8 = 1;
 const BUYER: u8 = 1 << 1;
 const ATTRIBUTES: u8 = 1 << 2;
 const WAREHOUSES: u8 = 1 << 3;
-const KNOWN_FLAGS: u8 = CHANNEL | BUYER | ATTRIBUTES | WAREHOUSES;
+const PLANNED: u8 = 1 << 4;
+const DESTINATION: u8 = 1 << 5;
+const KNOWN_FLAGS: u8 = CHANNEL | BUYER | ATTRIBUTES | WAREHOUSES | PLANNED | DESTINATION;
 
 /// What of a reservation stands in both formats.
-pub(super) struct Order<S, A> {
+pub(super) struct Order<S, D, A> {
     pub(super) source: S,
+    pub(super) destination: D,
     pub(super) max_parcels: u32,
     pub(super) deadline: Micros,
     pub(super) channel: Option<ChannelIx>,
@@ -25,18 +29,27 @@ pub(super) struct Order<S, A> {
     pub(super) attributes: A,
 }
 
-impl Order<&Source, &[u8]> {
+impl Order<&Source, &str, &[u8]> {
     pub(super) fn write(&self, writer: &mut Writer<'_>) {
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         writer.byte(
             flag(self.channel.is_some(), CHANNEL)
                 | flag(self.buyer != 0, BUYER)
                 | flag(!self.attributes.is_empty(), ATTRIBUTES)
-                | flag(matches!(self.source, Source::Warehouses(_)), WAREHOUSES),
+                | flag(matches!(self.source, Source::Warehouses(_)), WAREHOUSES)
+                | flag(matches!(self.source, Source::Planned { .. }), PLANNED)
+                | flag(!self.destination.is_empty(), DESTINATION),
         );
         match self.source {
             Source::Region(region) => writer.number(region.0),
             Source::Warehouses(list) => write_warehouses(writer, list),
+            Source::Planned { region, warehouses } => {
+                writer.number(region.0);
+                write_warehouses(writer, warehouses);
+            }
+        }
+        if !self.destination.is_empty() {
+            writer.text(self.destination);
         }
         writer.number(self.max_parcels);
         writer.signed(self.deadline);
@@ -52,15 +65,25 @@ impl Order<&Source, &[u8]> {
     }
 }
 
-impl Order<Source, Box<[u8]>> {
+impl Order<Source, Box<str>, Box<[u8]>> {
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let at = reader.at();
         let flags = reader.flags(KNOWN_FLAGS)?;
         let has = |flag: u8| flags & flag != 0;
         Ok(Self {
-            source: if has(WAREHOUSES) {
-                Source::Warehouses(read_warehouses(reader)?)
+            source: match (has(WAREHOUSES), has(PLANNED)) {
+                (false, false) => Source::Region(RegionIx(reader.number32()?)),
+                (true, false) => Source::Warehouses(read_warehouses(reader)?),
+                (false, true) => Source::Planned {
+                    region: RegionIx(reader.number32()?),
+                    warehouses: read_warehouses(reader)?,
+                },
+                (true, true) => return Err(CodecError::NotCanonical { what: "a source", at }),
+            },
+            destination: if has(DESTINATION) {
+                announced(reader, "a destination", &"", Reader::text)?.into()
             } else {
-                Source::Region(RegionIx(reader.number32()?))
+                Box::default()
             },
             max_parcels: reader.number32()?,
             deadline: reader.signed()?,
@@ -92,6 +115,7 @@ impl Record for Reservation {
         writer.text(&self.id);
         let order = Order {
             source: &self.source,
+            destination: &*self.destination,
             max_parcels: self.max_parcels,
             deadline: self.deadline,
             channel: self.channel,
@@ -107,6 +131,7 @@ impl Record for Reservation {
         for line in &self.lines {
             writer.number(line.sku.0);
             writer.number(line.pool.0);
+            writer.byte(line.policy as u8);
             write_counters(writer, &line.counters);
             writer.length(line.allocations.len());
             for allocation in &line.allocations {
@@ -119,16 +144,15 @@ impl Record for Reservation {
     fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
         let no = OwnerNo(reader.number()?);
         let id = reader.text()?.into();
-        let order = Order::<Source, Box<[u8]>>::read(reader)?;
-        match &order.source {
-            Source::Region(region) => bounds.region(region.0)?,
-            Source::Warehouses(list) => list.iter().try_for_each(|at| bounds.warehouse(at.0))?,
-        }
+        let order = Order::<Source, Box<str>, Box<[u8]>>::read(reader)?;
+        order.source.region().map_or(Ok(()), |region| bounds.region(region.0))?;
+        order.source.listed().iter().try_for_each(|at| bounds.warehouse(at.0))?;
         order.channel.map_or(Ok(()), |channel| bounds.channel(channel.0))?;
         let mut reservation = Self {
             no,
             id,
             source: order.source,
+            destination: order.destination,
             max_parcels: order.max_parcels,
             deadline: order.deadline,
             channel: order.channel,
@@ -150,8 +174,8 @@ impl Record for Reservation {
     }
 }
 
-/// The fewest bytes a line can take: SKU, pool, counters, the number of its allocations.
-const LINE_BYTES_MIN: usize = 3 + LINE_COUNTERS;
+/// The fewest bytes a line can take: SKU, pool, policy, counters, the number of its allocations.
+const LINE_BYTES_MIN: usize = 4 + LINE_COUNTERS;
 /// The fewest bytes an allocation can take: warehouse, counters.
 const ALLOCATION_BYTES_MIN: usize = 1 + ALLOCATION_COUNTERS;
 
@@ -159,6 +183,7 @@ fn read_line(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Line, CodecErro
     Ok(Line {
         sku: bounds.read_sku(reader)?,
         pool: bounds.read_pool(reader)?,
+        policy: read_policy(reader)?,
         counters: read_counters(reader)?,
         allocations: reader.list(ALLOCATION_BYTES_MIN, |reader| {
             Ok(Allocation { warehouse: bounds.read_warehouse(reader)?, counters: read_counters(reader)? })

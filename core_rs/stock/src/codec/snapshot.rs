@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
+use super::change::{read_rule, write_rule};
 use super::stock::{Bounds, Filed, Numbered, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
+use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
 use crate::state::{Names, Owners, State};
 
@@ -29,6 +31,7 @@ struct Head {
     clock: i64,
     hash: u64,
     horizon_ms: u64,
+    shop_policy: Option<DeductionPolicy>,
     bounds: Bounds,
     documents: u64,
     reservations: u64,
@@ -50,6 +53,7 @@ impl Head {
         writer.signed(self.clock);
         writer.word64(self.hash);
         writer.number(self.horizon_ms);
+        write_rule(writer, self.shop_policy);
         self.counts().into_iter().for_each(|count| writer.number(count));
     }
 
@@ -60,6 +64,7 @@ impl Head {
         }
         let (sequence, clock) = (reader.number()?, reader.signed()?);
         let (hash, horizon_ms) = (reader.word64()?, reader.number()?);
+        let shop_policy = read_rule(reader)?;
         let mut counts = [0; 10];
         for count in &mut counts {
             *count = reader.number()?;
@@ -72,6 +77,7 @@ impl Head {
             clock,
             hash,
             horizon_ms,
+            shop_policy,
             bounds,
             documents,
             reservations,
@@ -185,6 +191,7 @@ impl State {
             clock: self.clock,
             hash: self.hash,
             horizon_ms: self.horizon_ms,
+            shop_policy: self.shop_policy,
             bounds: Bounds {
                 skus: self.skus.len() as u64,
                 warehouses: self.warehouses.len() as u64,
@@ -234,6 +241,7 @@ impl State {
         let mut state = Self::default();
         (state.sequence, state.clock) = (head.sequence, head.clock);
         (state.hash, state.horizon_ms) = (head.hash, head.horizon_ms);
+        state.shop_policy = head.shop_policy;
         state.skus = input.records(head.bounds.skus)?;
         state.warehouses = input.records(head.bounds.warehouses)?;
         state.regions = input.records(head.bounds.regions)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
-use super::change::{read_document_kind, read_warehouse_state};
+use super::change::{read_document_kind, read_rule, read_warehouse_state, write_rule};
 use super::owner::{read_warehouses, write_warehouses};
 use crate::command::DocumentKind;
 use crate::counters::{COUNTERS, Cell, POOL_COUNTERS};
@@ -94,6 +94,7 @@ impl Record for Sku {
     fn write(&self, writer: &mut Writer<'_>) {
         writer.text(&self.id);
         writer.text(&self.category);
+        write_rule(writer, self.policy);
         write_counters(writer, &self.counters);
         writer.length(self.cells.len());
         for (warehouse, cell) in &self.cells {
@@ -108,7 +109,7 @@ impl Record for Sku {
     }
 
     fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
-        let mut sku = Self::new(reader.text()?.into(), reader.text()?.into());
+        let mut sku = Self::new(reader.text()?.into(), reader.text()?.into(), read_rule(reader)?);
         sku.counters = read_counters(reader)?;
         sku.cells = reader.list(1 + COUNTERS, |reader| {
             Ok((bounds.read_warehouse(reader)?, Cell(read_counters(reader)?)))

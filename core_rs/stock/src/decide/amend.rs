@@ -2,12 +2,12 @@
 
 use super::draft::{Draft, Spot};
 use super::find;
-use super::order::{deadline, new_line};
+use super::order::{deadline, new_line, take_line};
 use super::source::{Ask, Routing, choose};
 use super::verb::{DECREASE, NotHeld};
 use crate::command::Wanted;
 use crate::counters::{AllocationCounter as A, LineCounter as L};
-use crate::event::{Change, NewLine};
+use crate::event::{Change, DeductionPolicy, NewLine};
 use crate::ids::{LineNo, Micros, Units, WarehouseIx};
 use crate::limits::Limits;
 use crate::movement::Kind;
@@ -48,10 +48,11 @@ pub(super) fn amend(
     increase(draft, limits, reservation, amendment)
 }
 
-/// A reservation with nothing locked and nothing paid that was not cancelled has ended: an increase does
-/// not bring it back to life.
+/// A reservation with nothing locked, nothing wanted and nothing paid that was not cancelled has ended: an
+/// increase does not bring it back to life.
 fn not_ended(reservation: &Reservation) -> Result<(), Refusal> {
-    if reservation.locked() > 0 || reservation.total(L::Deducted) > reservation.total(L::Cancelled) {
+    let paid = reservation.total(L::Deducted) - reservation.total(L::Cancelled);
+    if reservation.locked() + reservation.total(L::Wanted) + paid > 0 {
         // What it would lock could never be paid.
         let refund_due = || Refusal::RefundDue { reservation: reservation.id.to_string() };
         return if reservation.refund_due { Err(refund_due()) } else { Ok(()) };
@@ -60,10 +61,10 @@ fn not_ended(reservation: &Reservation) -> Result<(), Refusal> {
         let (reservation, deadline) = (reservation.id.to_string(), reservation.deadline);
         return Err(Refusal::LockExpired { reservation, deadline });
     }
-    Err(NotHeld { state: "locked or deducted", reservation, warehouse: "" }.refusal(None, 1, 0))
+    Err(NotHeld { state: "wanted, locked or deducted", reservation, warehouse: "" }.refusal(None, 1, 0))
 }
 
-/// An increase takes what it can from warehouses that ship a parcel of this order anyway, and routes the
+/// An increase of a line that is taken on payment is wanted, any other is locked. It takes what it can from warehouses that ship a parcel of this order anyway, and routes the
 /// rest; the parcels of the order are counted together, so that an edit cannot pass its limit.
 fn increase(
     draft: &mut Draft<'_>,
@@ -71,18 +72,18 @@ fn increase(
     reservation: &Reservation,
     amendment: &Amendment<'_>,
 ) -> Result<(), Refusal> {
-    let (mut asks, mut spots) = (Vec::new(), Vec::new());
+    let (mut asks, mut lines) = (Vec::new(), Vec::new());
     for (number, delta) in amendment.deltas.iter().filter(|(_, delta)| *delta > 0) {
         let line = find::line(reservation, *number)?;
         asks.push(Ask { line: *number, sku: line.sku, units: *delta });
-        spots.push(Spot::line(line.sku, line.pool, reservation.no, *number));
+        lines.push((line.policy, Spot::line(line.sku, line.pool, reservation.no, *number)));
     }
     let mut added: Vec<NewLine> = Vec::with_capacity(amendment.additions.len());
     let next = (1..).nth(reservation.lines.len()).unwrap_or(LineNo::MAX);
     for (number, wanted) in (next..).zip(amendment.additions) {
-        let line = new_line(draft.state, wanted)?;
+        let line = new_line(draft.state, wanted, None)?;
         asks.push(Ask { line: number, sku: line.sku, units: wanted.quantity });
-        spots.push(Spot::line(line.sku, line.pool, reservation.no, number));
+        lines.push((line.policy, Spot::line(line.sku, line.pool, reservation.no, number)));
         added.push(line);
     }
     if asks.is_empty() {
@@ -94,7 +95,8 @@ fn increase(
         Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
     let granted = choose(draft, &asks, &routing)?;
     draft.split_exact = granted.split_exact;
-    if reservation.locked() == 0 {
+    let locks = lines.iter().any(|(policy, _)| *policy == DeductionPolicy::OnOrder);
+    if locks && reservation.locked() == 0 {
         let deadline = deadline(draft.now, limits, amendment.hold)?;
         // Count and total time of extensions are bounded over the reservation's whole life.
         let (reservation, extensions) = (reservation.no, reservation.extensions);
@@ -103,9 +105,9 @@ fn increase(
     for line in added {
         draft.change(Change::ReservationLine { reservation: reservation.no, line });
     }
-    for take in granted.takes {
-        if let Some(spot) = spots.iter().find(|spot| spot.line == take.line) {
-            draft.post(Kind::Lock, spot.at(take.warehouse), take.units)?;
+    for takes in granted.takes.chunk_by(|a, b| a.line == b.line) {
+        if let Some((policy, spot)) = lines.iter().find(|(_, spot)| spot.line == takes[0].line) {
+            take_line(draft, Kind::Lock, *policy, *spot, takes)?;
         }
     }
     Ok(())
@@ -113,7 +115,7 @@ fn increase(
 
 /// The warehouses that have something to ship for this reservation once its decreases are made, in the
 /// order of first use.
-fn shipping(draft: &Draft<'_>, reservation: &Reservation) -> Vec<WarehouseIx> {
+pub(super) fn shipping(draft: &Draft<'_>, reservation: &Reservation) -> Vec<WarehouseIx> {
     let mut shipping = Vec::new();
     for (number, line) in (1..).zip(&reservation.lines) {
         for at in &line.allocations {

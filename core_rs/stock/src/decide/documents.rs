@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::draft::Draft;
 use super::find;
-use crate::command::{DocumentKind, Live, PutDocument, WarehouseState};
+use crate::command::{DocumentKind, Live, PutDocument, SHOP_ID, WarehouseState};
 use crate::counters::Counter;
 use crate::event::{Change, DocumentChange, Exception, ExceptionKind, LivePart};
 use crate::ids::{SkuIx, Units, WarehouseIx};
@@ -19,16 +19,19 @@ const fn word(kind: DocumentKind) -> &'static str {
         DocumentKind::Region => "region",
         DocumentKind::Channel => "channel",
         DocumentKind::RoutePlan => "route plan",
+        DocumentKind::Shop => "shop",
     }
 }
 
-fn not_found(kind: DocumentKind, id: &str) -> Refusal {
+fn not_found(kind: DocumentKind, id: &str, expected: u64) -> Refusal {
     let id = id.to_owned();
     match kind {
         DocumentKind::Sku => Refusal::SkuNotFound { sku: id },
         DocumentKind::Warehouse => Refusal::WarehouseNotFound { warehouse: id },
         DocumentKind::Region | DocumentKind::RoutePlan => Refusal::RegionNotFound { region: id },
         DocumentKind::Channel => Refusal::ChannelNotFound { channel: id },
+        // There is always a shop; before the first change of its rules it stands at no version.
+        DocumentKind::Shop => Refusal::StaleVersion { id, expected, current: 0 },
     }
 }
 
@@ -67,7 +70,7 @@ fn version_fits(state: &State, document: &PutDocument<'_>) -> Result<(), Refusal
         (Some(0), Some(_)) => {
             Err(Refusal::DocumentExists { kind: word(document.kind), id: document.id.to_owned() })
         }
-        (Some(_), None) => Err(not_found(document.kind, document.id)),
+        (Some(expected), None) => Err(not_found(document.kind, document.id, expected)),
         (Some(expected), Some(current)) if expected == current => Ok(()),
         (Some(expected), Some(current)) => {
             Err(Refusal::StaleVersion { id: document.id.to_owned(), expected, current })
@@ -109,7 +112,15 @@ impl<'a> Created<'a> {
 fn live_part(state: &State, created: &Created<'_>, document: &PutDocument<'_>) -> Result<LivePart, Refusal> {
     match (document.kind, &document.live) {
         (DocumentKind::Region | DocumentKind::Channel, Live::Nothing) => Ok(LivePart::Nothing),
-        (DocumentKind::Sku, Live::Sku { category }) => Ok(LivePart::Sku { category: (*category).into() }),
+        (DocumentKind::Sku, Live::Sku { category, policy }) => {
+            Ok(LivePart::Sku { category: (*category).into(), policy: *policy })
+        }
+        (DocumentKind::Shop, Live::Shop { policy }) if document.id == SHOP_ID => {
+            Ok(LivePart::Shop { policy: *policy })
+        }
+        (DocumentKind::Shop, Live::Shop { .. }) => {
+            Err(Refusal::FieldsConflict { field: "documents.id".to_owned() })
+        }
         (DocumentKind::Warehouse, Live::Warehouse { state: works, skus, categories }) => {
             if *works == WarehouseState::Closed {
                 empty(state, document.id)?;
@@ -119,7 +130,7 @@ fn live_part(state: &State, created: &Created<'_>, document: &PutDocument<'_>) -
         }
         (DocumentKind::RoutePlan, Live::RoutePlan { warehouses }) => {
             if state.find_region(document.id).is_none() && !created.regions.contains(document.id) {
-                return Err(not_found(DocumentKind::Region, document.id));
+                return Err(Refusal::RegionNotFound { region: document.id.to_owned() });
             }
             let mut once = HashSet::new();
             let mut plan = Vec::with_capacity(warehouses.len());

@@ -1,16 +1,18 @@
-//! From paid to gone: `PushFulfilment`, `Recall`, `Ship`, `ShortPick`, and `Move`.
+//! From paid to gone: `PushFulfilment`, `Recall`, `ConfirmPicking`, `ShortPick`, `Ship`, `ShipOrder`, and `Move`.
+
+use std::collections::BTreeSet;
 
 use super::draft::{Draft, Spot};
 use super::find;
 use super::source::{Ask, Routing, choose};
 use super::verb::{NotHeld, PUSH, RECALL, SHIP, Verb, select};
-use crate::command::Selection;
+use crate::command::{Picked, Selection};
 use crate::counters::AllocationCounter as A;
 use crate::event::{Change, Exception, ExceptionKind};
 use crate::ids::{LineNo, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
-use crate::state::Reservation;
+use crate::state::{Line, Reservation};
 
 /// Hands paid units to the warehouse.
 pub(super) fn push(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result<(), Refusal> {
@@ -32,14 +34,77 @@ fn run(draft: &mut Draft<'_>, verb: &Verb, selection: &Selection<'_>) -> Result<
     verb.run(draft, find::reservation(draft.state, selection.reservation)?, selection)
 }
 
-/// Units cannot be found: they repair a negative `available`, the rest is lost; each line is routed again
-/// to other warehouses, and what none can replace becomes a claim.
+/// A parcel leaves one warehouse, and may say something of itself.
+pub(super) fn ship_order(
+    draft: &mut Draft<'_>,
+    parcel: &Selection<'_>,
+    attributes: &[u8],
+) -> Result<(), Refusal> {
+    let reservation = find::reservation(draft.state, parcel.reservation)?;
+    if parcel.warehouse.is_empty() && places(reservation, parcel)?.len() > 1 {
+        return Err(Refusal::FieldRequired { field: "warehouse".to_owned() });
+    }
+    ship(draft, parcel)?;
+    if !attributes.is_empty() {
+        draft.change(Change::Step { reservation: reservation.no, attributes: attributes.into() });
+    }
+    Ok(())
+}
+
+/// Where the named lines, or all, have units that can be shipped.
+fn places(reservation: &Reservation, parcel: &Selection<'_>) -> Result<BTreeSet<WarehouseIx>, Refusal> {
+    let named: Vec<&Line> = if parcel.parts.is_empty() {
+        reservation.lines.iter().collect()
+    } else {
+        parcel.parts.iter().map(|part| find::line(reservation, part.line)).collect::<Result<_, _>>()?
+    };
+    let allocations = named.into_iter().flat_map(|line| &line.allocations);
+    let waiting = allocations.filter(|at| at.get(A::Allocated) + at.get(A::Picking) > 0);
+    Ok(waiting.map(|at| at.warehouse).collect())
+}
+
+/// A warehouse has picked: what lies ready stays in picking, what is short is routed again. It is a step of
+/// the order also where nothing moves.
+pub(super) fn confirm_picking(
+    draft: &mut Draft<'_>,
+    id: &str,
+    warehouse: &str,
+    lines: &[Picked],
+) -> Result<(), Refusal> {
+    let reservation = find::reservation(draft.state, id)?;
+    let at = find::open_warehouse(draft.state, warehouse)?;
+    let short = NotHeld { state: RECALL.state, reservation, warehouse };
+    for found in lines {
+        let held = RECALL.held(find::line(reservation, found.line)?, Some(at));
+        let asked = found.picked + found.short;
+        if asked > held {
+            return Err(short.refusal(Some(found.line), asked, held));
+        }
+    }
+    let missing = lines.iter().map(|found| (found.line, found.short)).filter(|(_, units)| *units > 0);
+    go_short(draft, reservation, at, &missing.collect::<Vec<_>>())?;
+    draft.change(Change::Step { reservation: reservation.no, attributes: Box::default() });
+    Ok(())
+}
+
+/// Units cannot be found.
 pub(super) fn short_pick(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result<(), Refusal> {
     let reservation = find::reservation(draft.state, selection.reservation)?;
     let warehouse = find::open_warehouse(draft.state, selection.warehouse)?;
     let short = NotHeld { state: RECALL.state, reservation, warehouse: selection.warehouse };
     let parts = select(reservation, &selection.parts, |line| RECALL.held(line, Some(warehouse)), &short)?;
-    for (number, units) in &parts {
+    go_short(draft, reservation, warehouse, &parts)
+}
+
+/// Units that cannot be found repair a negative `available`, the rest is lost; each line is routed again to
+/// other warehouses, and what none can replace becomes a claim.
+fn go_short(
+    draft: &mut Draft<'_>,
+    reservation: &Reservation,
+    warehouse: WarehouseIx,
+    parts: &[(LineNo, Units)],
+) -> Result<(), Refusal> {
+    for (number, units) in parts {
         let line = find::line(reservation, *number)?;
         let spot = Spot::line(line.sku, line.pool, reservation.no, *number).at(warehouse);
         let missing = -draft.available(line.sku, warehouse);
@@ -49,7 +114,7 @@ pub(super) fn short_pick(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Re
     }
     // Every line is short before any is routed again: what one repairs, another may get.
     for (number, units) in parts {
-        route_again(draft, reservation, number, warehouse, units)?;
+        route_again(draft, reservation, *number, warehouse, *units)?;
     }
     Ok(())
 }

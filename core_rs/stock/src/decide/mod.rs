@@ -13,13 +13,14 @@ mod goods;
 mod held;
 mod ledger;
 mod order;
+mod pay;
 mod returns;
 mod shortage;
 mod source;
 mod transfer;
 mod verb;
 
-use crate::command::{Command, Demand, Request};
+use crate::command::{Command, Demand, Request, Service};
 use crate::event::{Change, Event, Operation};
 use crate::ids::{Micros, OwnerNo};
 use crate::limits::{Limits, SWEEP_PER_COMMAND};
@@ -38,16 +39,18 @@ pub use order::Availability;
 pub fn decide(state: &State, limits: &Limits, request: &Request<'_>, now: Micros) -> Result<Event, Refusal> {
     let mut draft = Draft::new(state, now);
     fill(&mut draft, limits, request)?;
-    Ok(draft.finish(operation(&request.command), request))
+    Ok(draft.finish(operation(request), request))
 }
 
 fn fill(draft: &mut Draft<'_>, limits: &Limits, request: &Request<'_>) -> Result<(), Refusal> {
     match &request.command {
         Command::Lock { order, hold } => order::lock(draft, limits, order, *hold),
+        Command::Place { order, hold, policy } => order::place(draft, limits, order, *hold, *policy),
         Command::LockAndDeduct { order } => order::lock_and_deduct(draft, order),
         Command::Unlock(selection) => held::unlock(draft, selection),
-        Command::Deduct(selection) => held::deduct(draft, selection),
+        Command::Deduct(selection) => pay::deduct(draft, selection),
         Command::Cancel(selection) => held::cancel(draft, selection),
+        Command::CancelOrder(selection) => held::cancel_order(draft, selection),
         Command::Extend { reservation, hold } => held::extend(draft, limits, reservation, *hold),
         Command::Move { reservation, line, from, to, quantity } => {
             fulfil::relocate(draft, reservation, *line, from, to, *quantity)
@@ -55,6 +58,10 @@ fn fill(draft: &mut Draft<'_>, limits: &Limits, request: &Request<'_>) -> Result
         Command::PushFulfilment(selection) => fulfil::push(draft, selection),
         Command::Recall(selection) => fulfil::recall(draft, selection),
         Command::Ship(selection) => fulfil::ship(draft, selection),
+        Command::ShipOrder { parcel, attributes } => fulfil::ship_order(draft, parcel, attributes),
+        Command::ConfirmPicking { reservation, warehouse, lines } => {
+            fulfil::confirm_picking(draft, reservation, warehouse, lines)
+        }
         Command::ShortPick(selection) => fulfil::short_pick(draft, selection),
         Command::ExpectReturn(selection) => returns::expect(draft, selection),
         Command::CancelReturn(selection) => returns::cancel(draft, selection),
@@ -96,10 +103,39 @@ fn fill(draft: &mut Draft<'_>, limits: &Limits, request: &Request<'_>) -> Result
     }
 }
 
-/// Which operation a command is.
+/// Which operation a request is: a command of the service it was asked of. Commands that only one service
+/// has are operations of that one whatever the request says, so that no pair is wrong.
 #[must_use]
-pub fn operation(command: &Command<'_>) -> Operation {
+pub fn operation(request: &Request<'_>) -> Operation {
+    match request.service {
+        Service::Stock => of_stock(&request.command),
+        Service::Orders => of_orders(&request.command),
+    }
+}
+
+/// The steps of an order that are operations on stock too.
+fn of_orders(command: &Command<'_>) -> Operation {
     match command {
+        Command::Deduct(_) => Operation::PayOrder,
+        Command::Extend { .. } => Operation::ExtendOrder,
+        Command::Amend { .. } => Operation::AmendOrder,
+        Command::Move { .. } => Operation::MoveOrder,
+        Command::PushFulfilment(_) => Operation::PushOrder,
+        Command::Recall(_) => Operation::RecallOrder,
+        Command::ExpectReturn(_) => Operation::ExpectOrderReturn,
+        Command::CancelReturn(_) => Operation::CancelOrderReturn,
+        Command::Return { .. } => Operation::TakeOrderReturn,
+        Command::Exchange { .. } => Operation::ExchangeOrder,
+        _ => of_stock(command),
+    }
+}
+
+fn of_stock(command: &Command<'_>) -> Operation {
+    match command {
+        Command::Place { .. } => Operation::PlaceOrder,
+        Command::CancelOrder(_) => Operation::CancelOrder,
+        Command::ConfirmPicking { .. } => Operation::ConfirmPicking,
+        Command::ShipOrder { .. } => Operation::ShipOrder,
         Command::Lock { .. } => Operation::Lock,
         Command::LockAndDeduct { .. } => Operation::LockAndDeduct,
         Command::Unlock(_) => Operation::Unlock,
@@ -137,9 +173,11 @@ pub(crate) fn subject<'a>(command: &Command<'a>) -> Option<&'a str> {
         Command::Unlock(selection)
         | Command::Deduct(selection)
         | Command::Cancel(selection)
+        | Command::CancelOrder(selection)
         | Command::PushFulfilment(selection)
         | Command::Recall(selection)
         | Command::Ship(selection)
+        | Command::ShipOrder { parcel: selection, .. }
         | Command::ShortPick(selection)
         | Command::ExpectReturn(selection)
         | Command::CancelReturn(selection)
@@ -147,6 +185,7 @@ pub(crate) fn subject<'a>(command: &Command<'a>) -> Option<&'a str> {
         Command::Extend { reservation, .. }
         | Command::Move { reservation, .. }
         | Command::Return { reservation, .. }
+        | Command::ConfirmPicking { reservation, .. }
         | Command::Amend { reservation, .. } => Some(reservation),
         _ => None,
     }

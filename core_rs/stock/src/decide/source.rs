@@ -66,10 +66,7 @@ impl<'a> Routing<'a> {
     }
 
     pub fn region<'s>(&self, state: &'s State) -> Option<&'s str> {
-        match self.source {
-            Source::Region(region) => Some(&state.region(*region).id),
-            Source::Warehouses(_) => None,
-        }
+        self.source.region().map(|region| &*state.region(region).id)
     }
 }
 
@@ -77,7 +74,7 @@ impl<'a> Routing<'a> {
 pub(super) fn plan<'s>(state: &'s State, source: &'s Source) -> &'s [WarehouseIx] {
     match source {
         Source::Region(region) => &state.region(*region).plan,
-        Source::Warehouses(warehouses) => warehouses,
+        Source::Warehouses(warehouses) | Source::Planned { warehouses, .. } => warehouses,
     }
 }
 

@@ -13,8 +13,8 @@ use crate::state::{Line, Reservation};
 pub(super) struct Verb {
     /// The state it needs, in the words of a refusal.
     pub state: &'static str,
-    /// Takes claimed units before all others, as this kind.
-    pub claimed: Option<Kind>,
+    /// Counters of the line whose units, which stand nowhere, it takes before all others, and as which kind.
+    pub unplaced: &'static [(LineCounter, Kind)],
     /// The states it takes from, in turn, and as which kind.
     pub steps: &'static [(A, Kind)],
     /// Whether it begins with the last warehouse.
@@ -23,14 +23,14 @@ pub(super) struct Verb {
     pub by_warehouse: bool,
 }
 
-const PLAIN: Verb = Verb { state: "", claimed: None, steps: &[], last_first: false, by_warehouse: false };
+const PLAIN: Verb = Verb { state: "", unplaced: &[], steps: &[], last_first: false, by_warehouse: false };
 
 pub(super) const UNLOCK: Verb =
     Verb { state: "locked", steps: &[(A::Locked, Kind::Unlock)], last_first: true, ..PLAIN };
 pub(super) const DEDUCT: Verb = Verb { state: "locked", steps: &[(A::Locked, Kind::Deduct)], ..PLAIN };
 pub(super) const CANCEL: Verb = Verb {
     state: "claimed, allocated or picking",
-    claimed: Some(Kind::CancelClaimed),
+    unplaced: &[(LineCounter::Claimed, Kind::CancelClaimed)],
     steps: &[(A::Allocated, Kind::CancelAllocated), (A::Picking, Kind::CancelPicking)],
     last_first: true,
     ..PLAIN
@@ -46,10 +46,10 @@ pub(super) const SHIP: Verb = Verb {
 };
 pub(super) const CANCEL_RETURN: Verb =
     Verb { state: "returning", steps: &[(A::Returning, Kind::CancelReturn)], ..PLAIN };
-/// An amendment's decrease.
+/// An amendment's decrease, and the cancelling of an order: whatever has not shipped.
 pub(super) const DECREASE: Verb = Verb {
-    state: "claimed, locked, allocated or picking",
-    claimed: Some(Kind::CancelClaimed),
+    state: "wanted, claimed, locked, allocated or picking",
+    unplaced: &[(LineCounter::Wanted, Kind::Withdraw), (LineCounter::Claimed, Kind::CancelClaimed)],
     steps: &[
         (A::Locked, Kind::Unlock),
         (A::Allocated, Kind::CancelAllocated),
@@ -62,13 +62,17 @@ pub(super) const DECREASE: Verb = Verb {
 impl Verb {
     /// How much of a line there is for this verb, everywhere or at one warehouse.
     pub fn held(&self, line: &Line, only: Option<WarehouseIx>) -> Units {
-        let claimed =
-            if self.claimed.is_some() && only.is_none() { line.get(LineCounter::Claimed) } else { 0 };
+        let unplaced: Units = self.of_line(only).iter().map(|(counter, _)| line.get(*counter)).sum();
         let allocations = line.allocations.iter().filter(|at| only.is_none_or(|only| at.warehouse == only));
-        claimed
+        unplaced
             + allocations
                 .map(|at| self.steps.iter().map(|(counter, _)| at.get(*counter)).sum::<Units>())
                 .sum::<Units>()
+    }
+
+    /// What it takes that stands nowhere: nothing where only one warehouse is meant.
+    const fn of_line(&self, only: Option<WarehouseIx>) -> &'static [(LineCounter, Kind)] {
+        if only.is_none() { self.unplaced } else { &[] }
     }
 
     /// Takes units of one line, all of which are there (see [`Self::held`]).
@@ -83,9 +87,9 @@ impl Verb {
     ) -> Result<(), Refusal> {
         let spot = Spot::line(line.sku, line.pool, owner, number);
         let mut left = quantity;
-        if let Some(kind) = self.claimed.filter(|_| only.is_none()) {
-            let units = left.min(line.get(LineCounter::Claimed));
-            draft.post(kind, spot, units)?;
+        for (counter, kind) in self.of_line(only) {
+            let units = left.min(line.get(*counter));
+            draft.post(*kind, spot, units)?;
             left -= units;
         }
         let mut places: Vec<_> =

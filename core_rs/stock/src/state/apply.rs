@@ -63,6 +63,7 @@ impl State {
                     self.set_deadline(at, *reservation, *deadline, *extensions, work)?;
                 }
                 Change::RefundDue { reservation } => self.set_refund_due(at, *reservation, work)?,
+                Change::Step { reservation, .. } => self.note_step(at, *reservation, work)?,
                 Change::Receipt(new) => self.open_receipt(at, new, work)?,
                 Change::ReceiptLine { receipt, sku } => self.add_receipt_line(at, *receipt, *sku, work)?,
                 Change::ReceiptExpectedAt { receipt, expected_at } => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::work::{At, Undo, Work};
 use super::{Assortment, Document, Region, Sku, State, Violation, Warehouse, hash};
-use crate::command::{DocumentKind, WarehouseState};
-use crate::event::{DocumentChange, LivePart};
+use crate::command::{DocumentKind, SHOP_ID, WarehouseState};
+use crate::event::{DeductionPolicy, DocumentChange, LivePart};
 use crate::ids::{ChannelIx, RegionIx, SkuIx, WarehouseIx};
 
 impl State {
@@ -17,7 +17,9 @@ impl State {
     ) -> Result<(), Violation> {
         let id: Arc<str> = Arc::from(&*change.id);
         match (change.kind, &change.live) {
-            (DocumentKind::Sku, LivePart::Sku { category }) => self.put_sku(at, &id, category, work)?,
+            (DocumentKind::Sku, LivePart::Sku { category, policy }) => {
+                self.put_sku(at, &id, category, *policy, work)?;
+            }
             (DocumentKind::Warehouse, LivePart::Warehouse { state, skus, categories }) => {
                 let assortment = Assortment {
                     skus: skus.iter().map(|name| Arc::from(&**name)).collect(),
@@ -30,6 +32,7 @@ impl State {
             (DocumentKind::RoutePlan, LivePart::RoutePlan { warehouses }) => {
                 self.put_plan(at, &id, warehouses, work)?;
             }
+            (DocumentKind::Shop, LivePart::Shop { policy }) => self.put_shop(at, &id, *policy, work)?,
             _ => return Err(at.malformed("the live part of a document is of its kind")),
         }
         let document = Document { version: at.sequence, body: change.body.clone() };
@@ -42,23 +45,50 @@ impl State {
         Ok(())
     }
 
-    fn put_sku(&mut self, at: At, id: &Arc<str>, category: &str, work: &mut Work) -> Result<(), Violation> {
+    fn put_sku(
+        &mut self,
+        at: At,
+        id: &Arc<str>,
+        category: &str,
+        policy: Option<DeductionPolicy>,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
         let category: Arc<str> = Arc::from(category);
         let ix = if let Some(ix) = self.find_sku(id) {
             let sku = &mut self.skus[ix.at()];
             let old = std::mem::replace(&mut sku.category, Arc::clone(&category));
+            let old_policy = std::mem::replace(&mut sku.policy, policy);
             self.hash = self.hash.wrapping_sub(hash::text(hash::Entity::Category, ix.0, &old));
-            work.undo.push(Undo::Category(ix, old));
+            self.hash = self.hash.wrapping_sub(hash::policy(hash::sku_policy(ix), old_policy));
+            work.undo.push(Undo::SkuLive(ix, old, old_policy));
             ix
         } else {
             let ix = SkuIx(next_index(at, self.skus.len())?);
-            self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category)));
+            self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category), policy));
             self.sku_names.insert(Arc::clone(id), ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Sku, ix.0, id));
             work.undo.push(Undo::Sku);
             ix
         };
         self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Category, ix.0, &category));
+        self.hash = self.hash.wrapping_add(hash::policy(hash::sku_policy(ix), policy));
+        Ok(())
+    }
+
+    fn put_shop(
+        &mut self,
+        at: At,
+        id: &str,
+        policy: Option<DeductionPolicy>,
+        work: &mut Work,
+    ) -> Result<(), Violation> {
+        if id != SHOP_ID {
+            return Err(at.malformed("there is one shop"));
+        }
+        let old = std::mem::replace(&mut self.shop_policy, policy);
+        self.hash = self.hash.wrapping_sub(hash::policy(hash::SHOP_POLICY, old));
+        self.hash = self.hash.wrapping_add(hash::policy(hash::SHOP_POLICY, policy));
+        work.undo.push(Undo::ShopLive(old));
         Ok(())
     }
 
@@ -138,7 +168,11 @@ impl State {
             Undo::Sku => {
                 self.skus.pop().map(|sku| self.sku_names.remove(&sku.id));
             }
-            Undo::Category(sku, category) => self.skus[sku.at()].category = category,
+            Undo::SkuLive(sku, category, policy) => {
+                let sku = &mut self.skus[sku.at()];
+                (sku.category, sku.policy) = (category, policy);
+            }
+            Undo::ShopLive(policy) => self.shop_policy = policy,
             Undo::Warehouse => {
                 self.warehouses.pop().map(|warehouse| self.warehouse_names.remove(&warehouse.id));
             }

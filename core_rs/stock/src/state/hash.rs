@@ -12,7 +12,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Allocation, Document, KnownKey, Line, Receipt, Reservation, Transfer};
 use crate::command::DocumentKind;
-use crate::event::Source;
+use crate::event::{DeductionPolicy, Source};
 use crate::ids::{LineNo, OwnerNo, PoolIx, RequestKey, SkuIx, WarehouseIx};
 
 /// The kinds of entities. The number separates their hashes.
@@ -41,6 +41,7 @@ pub(crate) enum Entity {
     TransferLine,
     Key,
     Text,
+    Policy,
 }
 
 /// The numbers of the state itself.
@@ -58,7 +59,7 @@ pub(crate) mod of_reservation {
     pub(crate) const REFUND_DUE: usize = 3;
 }
 
-/// The one number that a warehouse (its state), a receipt (its date) and a transfer (closed) have.
+/// The one number that a warehouse (its state), a receipt (its date), a transfer (closed) and a policy have.
 pub(crate) const ONLY: usize = 0;
 
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -140,6 +141,19 @@ pub(crate) fn text(entity: Entity, index: u32, text: &str) -> u64 {
     join(entry(entity, index), bytes(text.as_bytes()))
 }
 
+/// Where a SKU's policy stands.
+pub(crate) fn sku_policy(sku: SkuIx) -> u64 {
+    entry(Entity::Policy, sku.0)
+}
+
+/// Where the shop's policy stands: among the numbers of no SKU.
+pub(crate) const SHOP_POLICY: u64 = start(Entity::Policy);
+
+/// When stock is taken, where it is said.
+pub(crate) fn policy(entity: u64, policy: Option<DeductionPolicy>) -> u64 {
+    number(entity, ONLY, policy.map_or(0, |policy| policy as i64))
+}
+
 /// A region's plan.
 pub(crate) fn plan(region: u32, plan: &[WarehouseIx]) -> u64 {
     warehouses(entry(Entity::Plan, region), plan)
@@ -166,7 +180,11 @@ pub(crate) fn reservation(reservation: &Reservation) -> u64 {
     let hash = match &reservation.source {
         Source::Region(region) => join(join(hash, 1), u64::from(region.0)),
         Source::Warehouses(list) => warehouses(join(hash, 2), list),
+        Source::Planned { region, warehouses: list } => {
+            warehouses(join(join(hash, 3), u64::from(region.0)), list)
+        }
     };
+    let hash = join(hash, bytes(reservation.destination.as_bytes()));
     let hash = join(join(hash, u64::from(reservation.max_parcels)), reservation.created_at.cast_unsigned());
     let hash = join(hash, reservation.channel.map_or(0, |channel| u64::from(channel.0) + 1));
     join(wide(hash, reservation.buyer), bytes(&reservation.attributes))
@@ -182,9 +200,9 @@ pub(crate) fn owner_line(entity: Entity, no: OwnerNo, line: LineNo) -> u64 {
     join(owner(entity, no), u64::from(line))
 }
 
-/// That a line stands there, for this SKU and pool.
+/// That a line stands there, for this SKU and pool, and under which rule.
 pub(crate) fn line(entity: u64, line: &Line) -> u64 {
-    join(join(entity, u64::from(line.sku.0)), u64::from(line.pool.0))
+    join(join(join(entity, u64::from(line.sku.0)), u64::from(line.pool.0)), line.policy as u64)
 }
 
 /// That a line of a receipt or a transfer stands there, for this SKU.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{RECEIPT_COUNTERS, ReceiptCounter, TRANSFER_COUNTERS, TransferCounter};
+use crate::event::DeductionPolicy;
 use crate::ids::{
     ChannelIx, Micros, OwnerNo, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units, WarehouseIx,
 };
@@ -173,6 +174,8 @@ pub struct State {
     pub(crate) channels: Vec<Arc<str>>,
     pub(crate) channel_names: HashMap<Arc<str>, ChannelIx>,
     pub(crate) pools: Vec<Arc<str>>,
+    /// When stock is taken where the SKU does not say, if the shop says so.
+    pub(crate) shop_policy: Option<DeductionPolicy>,
     pub(crate) documents: BTreeMap<DocumentKind, BTreeMap<Arc<str>, Document>>,
     pub(crate) reservations: Owners<Reservation>,
     pub(crate) reservation_names: Names,
@@ -202,6 +205,7 @@ impl Default for State {
             channels: Vec::new(),
             channel_names: HashMap::new(),
             pools: vec![Arc::from(SHARED_NAME)],
+            shop_policy: None,
             documents: BTreeMap::new(),
             reservations: Owners::default(),
             reservation_names: Names::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::work::{At, Touched, Undo, Work};
 use super::{Line, Names, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash};
 use crate::counters::{LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
-use crate::event::{NewLine, NewReceipt, NewReservation, NewTransfer, Source};
+use crate::event::{NewLine, NewReceipt, NewReservation, NewTransfer};
 use crate::ids::{ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
 
 impl State {
@@ -36,7 +36,8 @@ impl State {
     fn new_line(&self, at: At, line: NewLine) -> Result<Line, Violation> {
         self.know_sku(at, line.sku)?;
         self.know_pool(at, line.pool)?;
-        Ok(Line { sku: line.sku, pool: line.pool, counters: [0; LINE_COUNTERS], allocations: Vec::new() })
+        let NewLine { sku, pool, policy } = line;
+        Ok(Line { sku, pool, policy, counters: [0; LINE_COUNTERS], allocations: Vec::new() })
     }
 
     pub(super) fn create_reservation(
@@ -47,18 +48,15 @@ impl State {
         work: &mut Work,
     ) -> Result<(), Violation> {
         let no = new_owner(at, work)?;
-        match &new.source {
-            Source::Region(region) => self.know_region(at, *region)?,
-            Source::Warehouses(list) => {
-                list.iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
-            }
-        }
+        new.source.region().map_or(Ok(()), |region| self.know_region(at, region))?;
+        new.source.listed().iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
         let id: Arc<str> = Arc::from(&*new.id);
         let reservation = Reservation {
             no,
             id: Arc::clone(&id),
             source: new.source.clone(),
+            destination: new.destination.clone(),
             max_parcels: new.max_parcels,
             created_at: now,
             deadline: new.deadline,
@@ -137,6 +135,11 @@ impl State {
         let entity = hash::owner(hash::Entity::Reservation, no);
         self.hash = self.hash.wrapping_add(hash::number(entity, hash::of_reservation::REFUND_DUE, 1));
         Ok(())
+    }
+
+    /// A step that changes nothing but the version.
+    pub(super) fn note_step(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
+        self.touched(at, no, work).map(|_| ())
     }
 
     pub(super) fn open_receipt(

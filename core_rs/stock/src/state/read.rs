@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Document, KnownKey, Receipt, Region, Reservation, Sku, State, Transfer, Warehouse};
 use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{Cell, Counter};
+use crate::event::DeductionPolicy;
 use crate::ids::{
     ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units,
     WarehouseIx,
@@ -119,6 +120,13 @@ impl State {
     #[must_use]
     pub fn pool(&self, pool: PoolIx) -> &Arc<str> {
         &self.pools[pool.at()]
+    }
+
+    /// When the stock of a SKU is taken where an order does not say: its own rule, else the shop's, else
+    /// on order.
+    #[must_use]
+    pub fn deduction_policy(&self, sku: SkuIx) -> DeductionPolicy {
+        self.sku(sku).policy.or(self.shop_policy).unwrap_or(DeductionPolicy::OnOrder)
     }
 
     /// The counters of a SKU in a warehouse; zero where it never was.

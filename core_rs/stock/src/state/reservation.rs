@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, LINE_COUNTERS, LineCounter};
-use crate::event::Source;
+use crate::event::{DeductionPolicy, Source};
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
 
 /// What one warehouse holds for one line.
@@ -30,6 +30,8 @@ pub struct Line {
     pub sku: SkuIx,
     /// The pool it sells from.
     pub pool: PoolIx,
+    /// When its stock is taken; the rule it was placed under.
+    pub policy: DeductionPolicy,
     /// Its counters, by [`LineCounter`].
     pub counters: [Units; LINE_COUNTERS],
     /// By warehouse, in plan order (the order in which units first came to it).
@@ -56,7 +58,7 @@ impl Line {
     }
 
     /// requested = locked + deducted + unlocked + expired; deducted = allocated + picking + shipped +
-    /// cancelled + claimed; what the line has locked is what its warehouses hold locked (a presale's
+    /// cancelled + claimed; what is wanted is no part of either; what the line has locked is what its warehouses hold locked (a presale's
     /// deposit will add quota-only locks here); returns never exceed what was shipped.
     ///
     /// Sums in 128 bits: it judges counters that nobody has judged before.
@@ -91,7 +93,12 @@ impl Line {
     }
 }
 
-/// How a reservation stands; derived, never stored.
+/// How a reservation stands: the first that fits of `RefundDue`, `Locked`, `Deducted`, `Placed`, `Shipped`,
+/// `Cancelled`, `Expired`, `Unlocked`. Derived, never stored.
+///
+/// What is to be shipped comes before what is to be paid and promises nothing, so `Placed` stands behind
+/// `Deducted`; while something is to be paid the reservation has not ended, so it stands before the others,
+/// as `Locked` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ReservationState {
@@ -107,8 +114,10 @@ pub enum ReservationState {
     Expired = 5,
     /// Everything that was paid has been cancelled.
     Cancelled = 6,
-    /// A payment came after the deadline and found the units gone.
+    /// A payment found the units gone.
     RefundDue = 7,
+    /// None are locked and none that are paid wait to be shipped; some are to be taken by the payment.
+    Placed = 8,
 }
 
 /// A reservation.
@@ -120,6 +129,8 @@ pub struct Reservation {
     pub id: Arc<str>,
     /// Where its units may come from.
     pub source: Source,
+    /// Where it goes beyond its region, in the planner's words; may be empty.
+    pub destination: Box<str>,
     /// The most parcels; 0 for no limit.
     pub max_parcels: u32,
     /// When it was made.
@@ -130,7 +141,7 @@ pub struct Reservation {
     pub extensions: u32,
     /// The sequence of the last event on it.
     pub version: Sequence,
-    /// Whether a late payment found the units gone.
+    /// Whether a payment found the units gone.
     pub refund_due: bool,
     /// The channel.
     pub channel: Option<ChannelIx>,
@@ -183,6 +194,9 @@ impl Reservation {
             + self.total(LineCounter::Claimed);
         if waiting > 0 {
             return ReservationState::Deducted;
+        }
+        if self.total(LineCounter::Wanted) > 0 {
+            return ReservationState::Placed;
         }
         if self.held(AllocationCounter::Shipped) > 0 {
             return ReservationState::Shipped;

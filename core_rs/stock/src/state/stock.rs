@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::counters::{Cell, POOL_COUNTERS, PoolCounter, SKU_COUNTERS, SkuCounter};
+use crate::event::DeductionPolicy;
 use crate::ids::{OwnerNo, PoolIx, Units, WarehouseIx};
 
 /// The counters of one SKU in one pool.
@@ -24,6 +25,8 @@ pub struct Sku {
     pub id: Arc<str>,
     /// What assortments name it by; may be empty.
     pub category: Arc<str>,
+    /// When its stock is taken, if it says so.
+    pub policy: Option<DeductionPolicy>,
     /// By warehouse, sorted by warehouse; only where it ever was.
     pub(crate) cells: Vec<(WarehouseIx, Cell)>,
     /// By pool, sorted by pool; only those that ever sold it.
@@ -35,10 +38,11 @@ pub struct Sku {
 }
 
 impl Sku {
-    pub(crate) fn new(id: Arc<str>, category: Arc<str>) -> Self {
+    pub(crate) fn new(id: Arc<str>, category: Arc<str>, policy: Option<DeductionPolicy>) -> Self {
         Self {
             id,
             category,
+            policy,
             cells: Vec::new(),
             pools: Vec::new(),
             counters: [0; SKU_COUNTERS],

@@ -1,10 +1,10 @@
 //! For tests: a small random source, events by hand, and random events that a state may or may not accept.
 
 use super::State;
-use crate::command::{DocumentKind, WarehouseState};
+use crate::command::{DocumentKind, SHOP_ID, WarehouseState};
 use crate::event::{
-    Change, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine, NewReceipt,
-    NewReservation, NewTransfer, Operation, Outcome, Source,
+    Change, DeductionPolicy, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine,
+    NewReceipt, NewReservation, NewTransfer, Operation, Outcome, Source,
 };
 use crate::ids::{LineNo, OwnerNo, RegionIx, SHARED, SkuIx, Units, WarehouseIx};
 use crate::limits::COUNTER_MAX;
@@ -102,7 +102,11 @@ pub(crate) fn warehouse(id: &str, state: WarehouseState) -> Change {
 }
 
 pub(crate) fn sku(id: &str) -> Change {
-    document(DocumentKind::Sku, id, LivePart::Sku { category: "books".into() })
+    document(DocumentKind::Sku, id, LivePart::Sku { category: "books".into(), policy: None })
+}
+
+fn line(sku: SkuIx) -> NewLine {
+    NewLine { sku, pool: SHARED, policy: DeductionPolicy::OnOrder }
 }
 
 /// A reservation of one line for each SKU, from region 0.
@@ -110,12 +114,13 @@ pub(crate) fn reservation(id: &str, deadline: i64, skus: &[u32]) -> Change {
     Change::Reservation(Box::new(NewReservation {
         id: id.into(),
         source: Source::Region(RegionIx(0)),
+        destination: Box::default(),
         max_parcels: 0,
         deadline,
         channel: None,
         buyer: 0,
         attributes: Box::default(),
-        lines: skus.iter().map(|sku| NewLine { sku: SkuIx(*sku), pool: SHARED }).collect(),
+        lines: skus.iter().map(|sku| line(SkuIx(*sku))).collect(),
     }))
 }
 
@@ -302,11 +307,10 @@ fn random_structure(random: &mut Random, state: &State) -> Change {
             let skus: Vec<u32> = (0..=random.below(2)).map(|_| random.index(state.skus().len())).collect();
             reservation(&name(random, "R", 6), deadline, &skus)
         }
-        2 if random.one_in(8) => {
-            Change::ReservationLine { reservation: existing, line: NewLine { sku: sku_ix, pool: SHARED } }
-        }
+        2 if random.one_in(8) => Change::ReservationLine { reservation: existing, line: line(sku_ix) },
         3 => Change::Deadline { reservation: existing, deadline, extensions: random.index(5) },
         4 if random.one_in(4) => Change::RefundDue { reservation: existing },
+        4 => Change::Step { reservation: existing, attributes: Box::default() },
         5 => Change::Receipt(Box::new(NewReceipt {
             id: name(random, "P", 12).into(),
             warehouse: WarehouseIx(random.index(state.warehouses().len())),
@@ -346,8 +350,14 @@ fn random_structure(random: &mut Random, state: &State) -> Change {
 fn random_document(random: &mut Random) -> Change {
     let id = format!("{}", random.below(5));
     let names = |random: &mut Random| (0..random.below(3)).map(|n| format!("n{n}").into()).collect();
-    match random.below(5) {
+    let rule = |random: &mut Random| random.pick(&[None, Some(DeductionPolicy::OnPayment)]).flatten();
+    match random.below(7) {
         0 => sku(&id),
+        5 => {
+            let live = LivePart::Sku { category: "books".into(), policy: rule(random) };
+            document(DocumentKind::Sku, &id, live)
+        }
+        6 => document(DocumentKind::Shop, SHOP_ID, LivePart::Shop { policy: rule(random) }),
         1 => {
             let state = [
                 WarehouseState::Active,

@@ -32,6 +32,7 @@ impl State {
         }
         (0..).zip(&self.channels).for_each(|(ix, id)| sum.add(hash::text(Entity::Channel, ix, id)));
         (0..).zip(&self.pools).for_each(|(ix, id)| sum.add(hash::text(Entity::Pool, ix, id)));
+        sum.add(hash::policy(hash::SHOP_POLICY, self.shop_policy));
         for (kind, documents) in &self.documents {
             for (id, document) in documents {
                 sum.add(hash::document(*kind, id, document));
@@ -48,6 +49,7 @@ impl State {
 fn add_sku(sum: &mut Sum, ix: u32, sku: &Sku) {
     sum.add(hash::text(Entity::Sku, ix, &sku.id));
     sum.add(hash::text(Entity::Category, ix, &sku.category));
+    sum.add(hash::policy(hash::sku_policy(SkuIx(ix)), sku.policy));
     sum.add(hash::counters(hash::entry(Entity::Sku, ix), &sku.counters));
     for (warehouse, cell) in &sku.cells {
         let entity = hash::cell(SkuIx(ix), *warehouse);

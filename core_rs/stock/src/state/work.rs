@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Assortment, Document, Reservation, Violation, hash};
 use crate::command::{DocumentKind, WarehouseState};
+use crate::event::DeductionPolicy;
 use crate::ids::{LineNo, Micros, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, WarehouseIx};
 
 /// Which change of which event.
@@ -41,7 +42,8 @@ pub(super) enum Undo {
     TransferClosed(OwnerNo),
     Document(Box<(DocumentKind, Arc<str>, Option<Document>)>),
     Sku,
-    Category(SkuIx, Arc<str>),
+    SkuLive(SkuIx, Arc<str>, Option<DeductionPolicy>),
+    ShopLive(Option<DeductionPolicy>),
     Warehouse,
     WarehouseLive(Box<(WarehouseIx, WarehouseState, Assortment)>),
     Region,

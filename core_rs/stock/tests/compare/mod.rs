@@ -7,12 +7,12 @@ use lockstock_stock::counters::{
     AllocationCounter as A, Counter as C, LineCounter as L, PoolCounter as P, ReceiptCounter as R,
     TransferCounter as T,
 };
-use lockstock_stock::event::Source as RealSource;
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::SHARED;
 use lockstock_stock::state::{Line as RealLine, ReservationState, State};
 
 use crate::twin::world::{
-    Cell, Held, Line, Name, Receipt, ReceiptLine, Reservation, Source, Transfer, TransferLine, World,
+    Cell, Held, Line, Name, Receipt, ReceiptLine, Reservation, Transfer, TransferLine, World,
 };
 
 fn same<T: PartialEq + Debug>(what: impl Debug, machine: &T, twin: &T) -> Result<(), String> {
@@ -62,6 +62,7 @@ pub fn stock(state: &State, world: &World) -> Result<(), String> {
             return Err(format!("SKU {} unknown to twin", sku.id));
         };
         same((&sku.id, "category"), &&*sku.category, &twin.category)?;
+        same((&sku.id, "policy"), &sku.policy, &twin.policy)?;
         same((&sku.id, "claimed"), &sku.claimed(), &twin.claimed)?;
         let mut pool = (0, 0, 0);
         for (at, counters) in sku.pools() {
@@ -70,6 +71,9 @@ pub fn stock(state: &State, world: &World) -> Result<(), String> {
         }
         same((&sku.id, "quota, locked, sold"), &pool, &(twin.pool_quota, twin.pool_locked, twin.pool_sold))?;
         let index = state.find_sku(&sku.id).unwrap();
+        let on_payment = state.deduction_policy(index) == DeductionPolicy::OnPayment;
+        let key = world.skus.get_key_value(&*sku.id).unwrap().0;
+        same((&sku.id, "on payment"), &on_payment, &world.on_payment(key))?;
         same((&sku.id, "free"), &state.free(index), &world.free(&sku.id))?;
     }
     cells.retain(|_, cell| *cell != Cell::default());
@@ -80,7 +84,7 @@ pub fn stock(state: &State, world: &World) -> Result<(), String> {
     same("cells the twin does not have", &cells, &BTreeMap::new())
 }
 
-fn line(state: &State, line: &RealLine) -> (String, Vec<(String, Held)>, [i64; 9]) {
+fn line(state: &State, line: &RealLine) -> (String, Vec<(String, Held)>, [i64; 11]) {
     let held = |at: &lockstock_stock::state::Allocation| {
         let held = Held {
             warehouse: "",
@@ -102,11 +106,13 @@ fn line(state: &State, line: &RealLine) -> (String, Vec<(String, Held)>, [i64; 9
         line.get(L::Cancelled),
         line.get(L::Claimed),
         line.get(L::Returned),
+        line.get(L::Wanted),
+        i64::from(line.policy == DeductionPolicy::OnPayment),
     ];
     (state.sku(line.sku).id.to_string(), line.allocations.iter().map(held).collect(), counters)
 }
 
-fn twin_line(line: &Line) -> (String, Vec<(String, Held)>, [i64; 9]) {
+fn twin_line(line: &Line) -> (String, Vec<(String, Held)>, [i64; 11]) {
     let held = |held: &Held| (held.warehouse.to_owned(), Held { warehouse: "", ..*held });
     let counters = [
         line.requested,
@@ -118,6 +124,8 @@ fn twin_line(line: &Line) -> (String, Vec<(String, Held)>, [i64; 9]) {
         line.cancelled,
         line.claimed,
         line.returned,
+        line.wanted,
+        i64::from(line.on_payment),
     ];
     (line.sku.to_owned(), line.held.iter().map(held).collect(), counters)
 }
@@ -131,6 +139,7 @@ const fn state_name(state: ReservationState) -> &'static str {
         ReservationState::Expired => "EXPIRED",
         ReservationState::Cancelled => "CANCELLED",
         ReservationState::RefundDue => "REFUND_DUE",
+        ReservationState::Placed => "PLACED",
     }
 }
 
@@ -142,15 +151,12 @@ pub fn one_reservation(state: &State, id: Name, twin: &Reservation) -> Result<()
     let names = |list: &[lockstock_stock::ids::WarehouseIx]| {
         list.iter().map(|at| state.warehouse(*at).id.to_string()).collect::<Vec<_>>()
     };
-    let source = match &machine.source {
-        RealSource::Region(region) => vec![format!("region {}", state.region(*region).id)],
-        RealSource::Warehouses(list) => names(list),
-    };
-    let twin_source = match &twin.source {
-        Source::Region(region) => vec![format!("region {region}")],
-        Source::Warehouses(list) => list.iter().map(|name| (*name).to_owned()).collect(),
-    };
-    same((id, "source"), &source, &twin_source)?;
+    let region = machine.source.region().map(|region| &*state.region(region).id);
+    let listed = names(machine.source.listed());
+    let twin_listed: Vec<String> = twin.source.list.iter().map(|name| (*name).to_owned()).collect();
+    same((id, "region"), &region, &twin.source.region)?;
+    same((id, "warehouses"), &listed, &twin_listed)?;
+    same((id, "destination"), &&*machine.destination, &twin.source.destination)?;
     same((id, "max_parcels"), &machine.max_parcels, &twin.max_parcels)?;
     same((id, "created_at"), &machine.created_at, &twin.created_at)?;
     same((id, "extensions"), &machine.extensions, &twin.extensions)?;

@@ -4,7 +4,7 @@
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::{
     Adjustment, Command, Demand, DocumentKind, From, Live, Order, Part, PutDocument, Request, Returned,
-    Selection, StockLine, Wanted, WarehouseState,
+    Selection, Service, StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::counters::{AllocationCounter, Counter, LineCounter};
 use lockstock_stock::event::{Event, Fingerprint, Operation};
@@ -30,7 +30,8 @@ impl Shop {
     pub fn open(skus: &[&'static str], warehouses: &[&'static str]) -> Self {
         let machine = Machine::new(State::default(), Limits::default());
         let mut shop = Self { machine, now: 1_700_000_000 * SECOND, keys: 0, events: Vec::new() };
-        let sku = |id: &&'static str| document(DocumentKind::Sku, id, Live::Sku { category: "" });
+        let sku =
+            |id: &&'static str| document(DocumentKind::Sku, id, Live::Sku { category: "", policy: None });
         let mut documents: Vec<PutDocument<'static>> = skus.iter().map(sku).collect();
         documents.extend(warehouses.iter().map(|id| warehouse(id, WarehouseState::Active)));
         documents.push(document(DocumentKind::Region, "here", Live::Nothing));
@@ -53,6 +54,7 @@ impl Shop {
             fingerprint: Fingerprint { digest, fields: vec![(0, 1)] },
             reason: "",
             document: "",
+            service: Service::Stock,
             command,
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use lockstock_stock::command::{Adjustment, Command, Request};
+use lockstock_stock::command::Request;
+use lockstock_stock::decide::operation;
 use lockstock_stock::event::{Change, Event, ExceptionKind, Operation, Outcome};
 use lockstock_stock::machine::Reply;
 use lockstock_stock::movement::Kind;
@@ -23,50 +24,6 @@ pub struct Coverage {
     repeated: u64,
     reused: u64,
     greedy: u64,
-}
-
-/// The name of what was asked.
-fn operation(command: &Command<'_>) -> &'static str {
-    let operation = match command {
-        Command::Lock { .. } => Operation::Lock,
-        Command::LockAndDeduct { .. } => Operation::LockAndDeduct,
-        Command::Unlock(_) => Operation::Unlock,
-        Command::Deduct(_) => Operation::Deduct,
-        Command::Cancel(_) => Operation::Cancel,
-        Command::Extend { .. } => Operation::Extend,
-        Command::Move { .. } => Operation::Move,
-        Command::PushFulfilment(_) => Operation::PushFulfilment,
-        Command::Recall(_) => Operation::Recall,
-        Command::Ship(_) => Operation::Ship,
-        Command::ShortPick(_) => Operation::ShortPick,
-        Command::ExpectReturn(_) => Operation::ExpectReturn,
-        Command::CancelReturn(_) => Operation::CancelReturn,
-        Command::Return { .. } => Operation::Return,
-        Command::Adjust { adjustment, .. } => match adjustment {
-            Adjustment::Increase => Operation::Increase,
-            Adjustment::Decrease => Operation::Decrease,
-            Adjustment::RecordLoss => Operation::RecordLoss,
-            Adjustment::OtherReceipt => Operation::OtherReceipt,
-            Adjustment::Issue => Operation::Issue,
-            Adjustment::MarkDefective => Operation::MarkDefective,
-            Adjustment::Restore => Operation::Restore,
-            Adjustment::WriteOff => Operation::WriteOff,
-        },
-        Command::Set { .. } => Operation::Set,
-        Command::ExpectReceipt { .. } => Operation::ExpectReceipt,
-        Command::Receive { .. } => Operation::Receive,
-        Command::DraftTransfer { .. } => Operation::DraftTransfer,
-        Command::CancelTransfer { .. } => Operation::CancelTransfer,
-        Command::PushTransfer { .. } => Operation::PushTransfer,
-        Command::RecallTransfer { .. } => Operation::RecallTransfer,
-        Command::ShipTransfer { .. } => Operation::ShipTransfer,
-        Command::ReceiveTransfer { .. } => Operation::ReceiveTransfer,
-        Command::CloseTransfer { .. } => Operation::CloseTransfer,
-        Command::Exchange { .. } => Operation::Exchange,
-        Command::Amend { .. } => Operation::Amend,
-        Command::PutDocuments { .. } => Operation::PutDocuments,
-    };
-    operation.name()
 }
 
 /// What the contract says that each operation fails with, beside names that are not known.
@@ -115,12 +72,32 @@ const FAILS_WITH: &[(Operation, &[Reason])] = {
             &[R::BelowShipped, R::InsufficientStock, R::ParcelLimit, R::StaleVersion, R::FieldsConflict],
         ),
         (Operation::PutDocuments, &[R::WarehouseNotEmpty, R::DocumentExists, R::StaleVersion]),
+        (
+            Operation::PlaceOrder,
+            &[R::InsufficientStock, R::ParcelLimit, R::NotRoutable, R::ReservationExists],
+        ),
+        (Operation::PayOrder, &[R::QuantityNotHeld, R::RefundDue]),
+        (Operation::ExtendOrder, &[R::ExtendLimit, R::LockExpired, R::QuantityNotHeld]),
+        (Operation::CancelOrder, &[R::QuantityNotHeld, R::LockExpired]),
+        (
+            Operation::AmendOrder,
+            &[R::BelowShipped, R::InsufficientStock, R::ParcelLimit, R::StaleVersion, R::FieldsConflict],
+        ),
+        (Operation::MoveOrder, &[R::QuantityNotHeld, R::SameWarehouse]),
+        (Operation::PushOrder, &[R::QuantityNotHeld]),
+        (Operation::RecallOrder, &[R::QuantityNotHeld]),
+        (Operation::ConfirmPicking, &[R::QuantityNotHeld, R::LineNotFound]),
+        (Operation::ShipOrder, &[R::QuantityNotHeld, R::FieldRequired, R::OnHandShort]),
+        (Operation::ExpectOrderReturn, &[R::ReturnExceedsShipped]),
+        (Operation::CancelOrderReturn, &[R::QuantityNotHeld]),
+        (Operation::TakeOrderReturn, &[R::ReturnExceedsShipped]),
+        (Operation::ExchangeOrder, &[R::ReturnExceedsShipped, R::InsufficientStock]),
     ]
 };
 
 impl Coverage {
     pub fn count(&mut self, request: &Request<'_>, reply: &Reply, events: &[Event]) {
-        let name = operation(&request.command);
+        let name = operation(request).name();
         match reply {
             Reply::Done(answer) => {
                 *self.granted.entry(name).or_default() += 1;

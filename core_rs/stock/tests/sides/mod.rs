@@ -44,7 +44,7 @@ impl Sides {
 
     pub fn step(&mut self, request: &Request<'static>, now: Micros, coverage: &mut Coverage) {
         self.steps += 1;
-        self.note(format!("{now} {:?} reason {:?}", request.command, request.reason));
+        self.note(format!("{now} {:?} {:?} reason {:?}", request.service, request.command, request.reason));
         let horizon = self.machine.state().horizon_ms();
         let mut events = Vec::new();
         let reply = self.machine.step(request.clone(), now, &mut events);
@@ -256,7 +256,6 @@ fn same_exceptions(machine: &[Noted], twin: &[Noted]) -> bool {
 pub const NOT_HERE: &[Reason] = &[
     // Of form: the doors check it before a command stands.
     Reason::MalformedMessage,
-    Reason::FieldRequired,
     Reason::IdInvalid,
     Reason::TextTooLong,
     Reason::DurationOutOfRange,
@@ -273,6 +272,9 @@ pub const NOT_HERE: &[Reason] = &[
     Reason::MessageTooLarge,
     // Of planners and of the engine around the machine.
     Reason::ReferenceInvalid,
+    Reason::OrderState,
+    Reason::PickupNotOffered,
+    Reason::DatabaseAway,
     Reason::RequestIdReused,
     Reason::Overloaded,
     Reason::DiskLow,

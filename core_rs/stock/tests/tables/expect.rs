@@ -5,7 +5,7 @@
 //! expect SH BOOK available=3 locked=1          counters of a cell, and on_hand
 //! expect BOOK free=3 claimed=1                 of a SKU
 //! expect O1 LOCKED deadline=30                 a reservation; its deadline in minutes of the table
-//! expect O1 1 requested=3 locked=3             counters of a line
+//! expect O1 1 requested=3 locked=3             counters of a line; `on_payment` is 1 where that is its rule
 //! expect O1 1 SH locked=3                      what a warehouse holds for a line
 //! expect T1 BOOK in_transit=3                  counters of a transfer's line; P1 BOOK: of a receipt's
 //! ```
@@ -13,6 +13,7 @@
 use lockstock_stock::counters::{
     AllocationCounter, Cell, Counter, LineCounter, PoolCounter, ReceiptCounter, TransferCounter,
 };
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{SHARED, SkuIx, Units};
 use lockstock_stock::state::{Reservation, ReservationState, State};
 
@@ -123,6 +124,7 @@ fn of_reservation(state: &State, reservation: &Reservation, words: &mut Words<'_
         }
         return named(words, |fact| match fact {
             "deadline" => Some((reservation.deadline - START) / 60_000_000),
+            "version" => i64::try_from(reservation.version).ok(),
             "extensions" => Some(i64::from(reservation.extensions)),
             "lines" => i64::try_from(reservation.lines.len()).ok(),
             _ => None,
@@ -131,6 +133,9 @@ fn of_reservation(state: &State, reservation: &Reservation, words: &mut Words<'_
     let line = reservation.lines.get(line.wrapping_sub(1)).ok_or("no such line")?;
     let Some(warehouse) = words.maybe() else {
         return named(words, |fact| {
+            if fact == "on_payment" {
+                return Some(i64::from(line.policy == DeductionPolicy::OnPayment));
+            }
             LineCounter::ALL.iter().find(|it| it.name() == fact).map(|it| line.get(*it))
         });
     };
@@ -150,5 +155,6 @@ const fn state_name(state: ReservationState) -> &'static str {
         ReservationState::Expired => "EXPIRED",
         ReservationState::Cancelled => "CANCELLED",
         ReservationState::RefundDue => "REFUND_DUE",
+        ReservationState::Placed => "PLACED",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lockstock_stock::answer::Answer;
 use lockstock_stock::check::new_key;
-use lockstock_stock::command::Request;
+use lockstock_stock::command::{Request, Service};
 use lockstock_stock::decide;
 use lockstock_stock::event::{Event, Fingerprint, Operation};
 use lockstock_stock::ids::{Micros, RequestKey};
@@ -112,6 +112,10 @@ impl Shop {
     }
 
     fn command(&mut self, verb: &str, text: &str, expected: &str) -> Parsed<()> {
+        let (service, verb) = match verb.strip_prefix('.') {
+            Some(verb) => (Service::Orders, verb),
+            None => (Service::Stock, verb),
+        };
         let command = command(verb, text, self.now)?.ok_or_else(|| format!("{verb} is no verb"))?;
         let words = Words::new(text);
         let digest = said(verb, text);
@@ -120,6 +124,7 @@ impl Shop {
             fingerprint: Fingerprint { digest, fields: vec![(0, 1)] },
             reason: words.named("reason").unwrap_or_default(),
             document: "",
+            service,
             command,
         };
         let before = self.machine.state().hash();

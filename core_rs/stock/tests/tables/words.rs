@@ -1,11 +1,15 @@
 //! The words of a table. A line is a command and, after `->`, what comes of it: an outcome (`DONE`,
-//! `PARTIAL`, `RELOCKED`, `EXPIRED_SOLD_OUT`), `KNOWN` or `REUSED` for a repeated request, or a reason.
+//! `PARTIAL`, `RELOCKED`, `EXPIRED_SOLD_OUT`, `SOLD_OUT`), `KNOWN` or `REUSED` for a repeated request, or a reason.
 //!
 //! ```text
-//! sku BOOK category=paper         warehouse SH state=PAUSED skus=BOOK,PEN categories=paper
+//! sku BOOK category=paper policy=ON_PAYMENT      shop policy=ON_ORDER
+//! warehouse SH state=PAUSED skus=BOOK,PEN categories=paper
 //! region CN plan=SH,BJ            channel web
 //! lock O1 BOOK 10 PEN 2 region=CN hold=30m max_parcels=2 partial channel=web   (or from=SH,BJ)
+//! place O1 BOOK 10 region=CN hold=30m policy=ON_PAYMENT          (region=CN from=SH to=geo:1,2: planned)
 //! unlock O1 1:3 2                 deduct, cancel: the same; no parts: everything
+//! cancel_order O1 1:3             ship_order O1 at=SH 1:3 says=parcel
+//! confirm_picking O1 at=SH 1:3/1  line:picked/short
 //! push O1 at=SH 1:3               recall, ship, short_pick, expect_return, cancel_return: the same
 //! return O1 at=SH 1:3:SELLABLE    move O1 1 SH BJ 3      extend O1 10m
 //! exchange O1 at=SH 1:1 for O2 PEN 1 region=CN
@@ -17,13 +21,16 @@
 //! receive_transfer T1 BOOK 3/1    close_transfer T1 BOOK 1/0/1   restored/damaged/lost
 //! ```
 //!
-//! Every command may carry `reason=text`, `key=name` (a request id to be used again) and `stamp=-5d` (its
+//! A verb with a dot before it (`.deduct`) is asked of the orders' service, where it has another name: a step
+//! of the order. Every command may carry `reason=text`, `key=name` (a request id to be used again) and `stamp=-5d` (its
 //! stamp, from now). Beside commands there are `tick 30m`, `sweep`, `available` (a dry run) and `expect`.
 
 use lockstock_stock::command::{
-    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, PutDocument,
-    Rest, Returned, Selection, SetLine, SetTarget, SkuPart, StockLine, Wanted, WarehouseState,
+    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, Picked,
+    PutDocument, Rest, Returned, SHOP_ID, Selection, SetLine, SetTarget, SkuPart, StockLine, Wanted,
+    WarehouseState,
 };
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{LineNo, Micros, Units};
 
 pub type Parsed<T> = Result<T, String>;
@@ -135,9 +142,11 @@ pub fn demand<'a>(words: &mut Words<'a>) -> Parsed<Demand<'a>> {
         Ok(Wanted { sku, quantity: quantity.ok_or("an order names quantities")?, pool })
     };
     let lines: Parsed<Vec<Wanted<'a>>> = words.pairs()?.into_iter().map(wanted).collect();
-    let from = match words.named("region") {
-        Some(region) => From::Region(region),
-        None => From::Warehouses(list(words.named("from"))),
+    let warehouses = list(words.named("from"));
+    let from = match (words.named("to"), words.named("region")) {
+        (Some(destination), region) => From::Planned { region, warehouses, destination },
+        (None, Some(region)) => From::Region(region),
+        (None, None) => From::Warehouses(warehouses),
     };
     let max_parcels = words.named("max_parcels").map_or(Ok(0), number)?;
     Ok(Demand { lines: lines?, from, max_parcels, allow_partial })
@@ -183,6 +192,21 @@ fn sku_parts<'a>(words: &mut Words<'a>) -> Parsed<Vec<SkuPart<'a>>> {
     Ok(words.pairs()?.into_iter().map(|(sku, quantity)| SkuPart { sku, quantity }).collect())
 }
 
+fn policy(words: &Words<'_>) -> Parsed<Option<DeductionPolicy>> {
+    let named = |word| DeductionPolicy::ALL.iter().copied().find(|policy| policy.name() == word);
+    words
+        .named("policy")
+        .map(|word| named(word).ok_or("an unknown policy"))
+        .transpose()
+        .map_err(str::to_owned)
+}
+
+fn picked(word: &str) -> Parsed<Picked> {
+    let (line, found) = word.split_once(':').ok_or("line:picked/short")?;
+    let [picked, short, _] = three(found)?;
+    Ok(Picked { line: number(line)?, picked, short })
+}
+
 fn returned(word: &str) -> Parsed<Returned> {
     let mut words = word.split(':');
     let mut next = || words.next().ok_or("line:quantity:disposition");
@@ -207,11 +231,12 @@ fn document<'a>(
 }
 
 fn put<'a>(verb: &str, words: &mut Words<'a>) -> Parsed<Command<'a>> {
-    let id = words.word()?;
+    let id = if verb == "shop" { SHOP_ID } else { words.word()? };
     let mut documents = Vec::new();
     match verb {
         "sku" => {
-            let live = Live::Sku { category: words.named("category").unwrap_or_default() };
+            let live =
+                Live::Sku { category: words.named("category").unwrap_or_default(), policy: policy(words)? };
             documents.push(document(DocumentKind::Sku, id, live, words)?);
         }
         "warehouse" => {
@@ -224,6 +249,10 @@ fn put<'a>(verb: &str, words: &mut Words<'a>) -> Parsed<Command<'a>> {
             let (skus, categories) = (list(words.named("skus")), list(words.named("categories")));
             let live = Live::Warehouse { state, skus, categories };
             documents.push(document(DocumentKind::Warehouse, id, live, words)?);
+        }
+        "shop" => {
+            let live = Live::Shop { policy: policy(words)? };
+            documents.push(document(DocumentKind::Shop, SHOP_ID, live, words)?);
         }
         "channel" => documents.push(document(DocumentKind::Channel, id, Live::Nothing, words)?),
         "region" => documents.push(document(DocumentKind::Region, id, Live::Nothing, words)?),
@@ -296,12 +325,27 @@ pub fn command<'a>(verb: &str, text: &'a str, now: Micros) -> Parsed<Option<Comm
     let words = &mut Words::new(text);
     let from_now = |word: Option<&str>| word.map(duration).transpose().map(|it| it.map_or(0, |it| now + it));
     Ok(Some(match verb {
-        "sku" | "warehouse" | "region" | "channel" | "plan" => put(verb, words)?,
+        "sku" | "warehouse" | "region" | "channel" | "plan" | "shop" => put(verb, words)?,
         "lock" => {
             let hold = words.named("hold").map(duration).transpose()?;
             Command::Lock { order: order(words)?, hold }
         }
         "lock_and_deduct" => Command::LockAndDeduct { order: order(words)? },
+        "place" => {
+            let hold = words.named("hold").map(duration).transpose()?;
+            let policy = policy(words)?;
+            Command::Place { order: order(words)?, hold, policy }
+        }
+        "cancel_order" => Command::CancelOrder(selection(words)?),
+        "ship_order" => {
+            let attributes = words.named("says").unwrap_or_default().as_bytes();
+            Command::ShipOrder { parcel: selection(words)?, attributes }
+        }
+        "confirm_picking" => {
+            let (reservation, warehouse) = (words.word()?, words.named("at").unwrap_or_default());
+            let lines: Parsed<Vec<Picked>> = words.rest().into_iter().map(picked).collect();
+            Command::ConfirmPicking { reservation, warehouse, lines: lines? }
+        }
         "unlock" => Command::Unlock(selection(words)?),
         "deduct" => Command::Deduct(selection(words)?),
         "cancel" => Command::Cancel(selection(words)?),

@@ -25,6 +25,7 @@ impl Attempt<'_> {
                 DocumentKind::Warehouse => Reason::WarehouseNotFound,
                 DocumentKind::Region | DocumentKind::RoutePlan => Reason::RegionNotFound,
                 DocumentKind::Channel => Reason::ChannelNotFound,
+                DocumentKind::Shop => Reason::StaleVersion,
             }),
             (Some(expected), Some(version)) if expected != version => self.rule(Reason::StaleVersion),
             _ => {}
@@ -38,10 +39,12 @@ impl Attempt<'_> {
                     self.world.channels.insert(id);
                 }
             },
-            Live::Sku { category } => {
-                let new = Sku { category, ..Sku::default() };
-                self.world.skus.entry(id).or_insert(new).category = category;
+            Live::Sku { category, policy } => {
+                let sku = self.world.skus.entry(id).or_default();
+                sku.category = category;
+                sku.policy = *policy;
             }
+            Live::Shop { policy } => self.world.shop_policy = *policy,
             Live::Warehouse { state, skus, categories } => {
                 let at = Warehouse { state: *state, skus: skus.clone(), categories: categories.clone() };
                 self.world.warehouses.insert(id, at);

@@ -1,8 +1,8 @@
-//! Paid units on their way to the buyer, and back: push, recall, ship, short pick, move, returns.
+//! Paid units on their way to the buyer, and back: push, recall, pick, ship, short pick, move, returns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lockstock_stock::command::{Disposition, Returned, Selection};
+use lockstock_stock::command::{Disposition, Picked, Returned, Selection};
 use lockstock_stock::event::ExceptionKind;
 use lockstock_stock::ids::{LineNo, Units};
 use lockstock_stock::refusal::Reason;
@@ -105,27 +105,69 @@ impl Attempt<'_> {
 
     pub fn short_pick(&mut self, what: &Selection<'static>) {
         let Some((order, parts)) = self.chosen(what, |held| held.picking) else { return };
+        self.go_short(what.reservation, what.warehouse, &order, parts);
+    }
+
+    pub fn confirm_picking(&mut self, id: Name, warehouse: Name, lines: &[Picked]) {
+        let order = self.touch(id);
+        self.works_at(warehouse);
+        let Some(order) = order else { return };
+        let mut short = Parts::new();
+        for found in lines {
+            let at = (found.line as usize).wrapping_sub(1);
+            let Some(line) = order.lines.get(at) else {
+                self.rule(Reason::LineNotFound);
+                continue;
+            };
+            self.unless(found.picked + found.short <= line.at(warehouse).picking, Reason::QuantityNotHeld);
+            if found.short > 0 {
+                short.push((at, found.short));
+            }
+        }
+        self.go_short(id, warehouse, &order, short);
+    }
+
+    /// A parcel leaves one place: where it is not said, there must be only one.
+    pub fn ship_order(&mut self, parcel: &Selection<'static>) {
+        if let Some(order) = self.world.reservations.get(parcel.reservation)
+            && parcel.warehouse.is_empty()
+        {
+            let named = |number: LineNo| {
+                parcel.parts.is_empty() || parcel.parts.iter().any(|part| part.line == number)
+            };
+            let lines = (1..).zip(&order.lines).filter(|(number, _)| named(*number));
+            let places: BTreeSet<Name> = lines
+                .flat_map(|(_, line)| &line.held)
+                .filter(|held| held.allocated + held.picking > 0)
+                .map(|held| held.warehouse)
+                .collect();
+            self.unless(places.len() < 2, Reason::FieldRequired);
+        }
+        self.ship(parcel);
+    }
+
+    fn go_short(&mut self, id: Name, warehouse: Name, order: &Reservation, parts: Parts) {
         if !self.clean() {
             return;
         }
         for (at, units) in &parts {
-            self.world.line(what.reservation, *at).entry(what.warehouse).picking -= units;
-            let cell = self.world.cell(order.lines[*at].sku, what.warehouse);
+            self.world.line(id, *at).entry(warehouse).picking -= units;
+            let cell = self.world.cell(order.lines[*at].sku, warehouse);
             cell.picking -= units;
             let repair = (-cell.available).clamp(0, *units);
             cell.available += repair;
             cell.lost += units - repair;
         }
         for (at, units) in parts {
-            self.route_again(what, &order, at, units);
+            self.route_again(id, warehouse, order, at, units);
         }
     }
 
     /// Other warehouses give what they have; what none can replace is claimed.
-    fn route_again(&mut self, what: &Selection<'static>, order: &Reservation, at: usize, units: Units) {
+    fn route_again(&mut self, id: Name, short: Name, order: &Reservation, at: usize, units: Units) {
         let sku = order.lines[at].sku;
         let want = Want { line: at, sku, units };
-        let terms = Terms { except: what.warehouse, allow_partial: true, ..Terms::whole(&order.source, 0) };
+        let terms = Terms { except: short, allow_partial: true, ..Terms::whole(&order.source, 0) };
         let takes = self.route(&[want], &terms);
         // Nobody has any: no refusal, but a claim.
         self.broken = Broken::default();
@@ -133,15 +175,15 @@ impl Attempt<'_> {
         let mut rest = units;
         for take in takes {
             rest -= take.units;
-            self.world.line(what.reservation, at).entry(take.warehouse).allocated += take.units;
+            self.world.line(id, at).entry(take.warehouse).allocated += take.units;
             let cell = self.world.cell(sku, take.warehouse);
             cell.available -= take.units;
             cell.allocated += take.units;
         }
         if rest > 0 {
-            self.world.line(what.reservation, at).claimed += rest;
+            self.world.line(id, at).claimed += rest;
             self.world.sku(sku).claimed += rest;
-            let exception = (ExceptionKind::Claimed, sku, what.warehouse, rest, Some(what.reservation));
+            let exception = (ExceptionKind::Claimed, sku, short, rest, Some(id));
             self.done.exceptions.push(exception);
         }
     }

@@ -147,9 +147,11 @@ impl Attempt<'_> {
         match command {
             Command::Lock { order, hold } => self.lock(order, *hold),
             Command::LockAndDeduct { order } => self.lock_and_deduct(order),
+            Command::Place { order, hold, policy } => self.place(order, *hold, *policy),
             Command::Unlock(what) => self.unlock(what),
             Command::Deduct(what) => self.deduct(what),
             Command::Cancel(what) => self.cancel(what),
+            Command::CancelOrder(what) => self.cancel_order(what),
             Command::Extend { reservation, hold } => self.extend(reservation, *hold),
             Command::Move { reservation, line, from, to, quantity } => {
                 self.move_units(reservation, *line, from, to, *quantity);
@@ -157,6 +159,10 @@ impl Attempt<'_> {
             Command::PushFulfilment(what) => self.push_fulfilment(what),
             Command::Recall(what) => self.recall(what),
             Command::Ship(what) => self.ship(what),
+            Command::ShipOrder { parcel, .. } => self.ship_order(parcel),
+            Command::ConfirmPicking { reservation, warehouse, lines } => {
+                self.confirm_picking(reservation, warehouse, lines);
+            }
             Command::ShortPick(what) => self.short_pick(what),
             Command::ExpectReturn(what) => self.expect_return(what),
             Command::CancelReturn(what) => self.cancel_return(what),

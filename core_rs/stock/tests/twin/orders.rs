@@ -1,31 +1,43 @@
-//! Locks and what becomes of them: unlock, deduct, cancel, extend, amend.
+//! Locks and orders, and what becomes of them: unlock, deduct, cancel, extend, amend.
 
 use std::rc::Rc;
 
 use lockstock_stock::command::WarehouseState::Active;
 use lockstock_stock::command::{Order, Part, Selection, Wanted};
-use lockstock_stock::event::Outcome;
+use lockstock_stock::event::{DeductionPolicy, Outcome};
 use lockstock_stock::ids::{LineNo, Micros, Units};
 use lockstock_stock::refusal::Reason;
 
 use super::Attempt;
 use super::sourcing::{Take, Terms, Want};
-use super::world::{Held, Line, Name, Reservation};
+use super::world::{Held, Line, Name, Reservation, World};
 
 /// (line from 0, units).
 pub type Parts = Vec<(usize, Units)>;
 
 impl Attempt<'_> {
     pub fn lock(&mut self, order: &Order<'static>, hold: Option<Micros>) {
-        let deadline = self.now + hold.unwrap_or(self.limits.hold_default);
-        self.promise(order, deadline, false);
+        self.promise(order, hold, false, |_, _| false);
+    }
+
+    pub fn place(&mut self, order: &Order<'static>, hold: Option<Micros>, policy: Option<DeductionPolicy>) {
+        self.promise(order, hold, false, |world, sku| match policy {
+            Some(policy) => policy == DeductionPolicy::OnPayment,
+            None => world.on_payment(sku),
+        });
     }
 
     pub fn lock_and_deduct(&mut self, order: &Order<'static>) {
-        self.promise(order, 0, true);
+        self.promise(order, None, true, |_, _| false);
     }
 
-    fn promise(&mut self, order: &Order<'static>, deadline: Micros, paid: bool) {
+    fn promise(
+        &mut self,
+        order: &Order<'static>,
+        hold: Option<Micros>,
+        paid: bool,
+        on_payment: impl Fn(&World, Name) -> bool,
+    ) {
         let taken = self.world.reservations.contains_key(order.reservation);
         self.unless(!taken, Reason::ReservationExists);
         let channel = order.channel.is_empty() || self.world.channels.contains(order.channel);
@@ -38,14 +50,15 @@ impl Attempt<'_> {
         if !self.clean() {
             return;
         }
-        let lines = order.demand.lines.iter().map(|line| Line { sku: line.sku, ..Line::default() }).collect();
+        let line = |sku| Line { sku, on_payment: on_payment(&self.world, sku), ..Line::default() };
+        let lines = order.demand.lines.iter().map(|wanted| line(wanted.sku)).collect();
         self.world.reservations.insert(
             order.reservation,
             Rc::new(Reservation {
                 source,
                 max_parcels: order.demand.max_parcels,
                 created_at: self.now,
-                deadline,
+                deadline: self.now + hold.unwrap_or(self.limits.hold_default),
                 extensions: 0,
                 version: Some(self.sequence),
                 refund_due: false,
@@ -61,9 +74,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// A line gets units that it had not asked for before.
+    /// A line gets units that it had not asked for before; one that waits for the payment notes them only.
     fn grant(&mut self, id: Name, take: &Take, paid: bool) {
         let line = self.world.line(id, take.line);
+        if line.on_payment && !paid {
+            line.wanted += take.units;
+            return;
+        }
         line.requested += take.units;
         let held = line.entry(take.warehouse);
         if paid {
@@ -174,11 +191,27 @@ impl Attempt<'_> {
         if !self.unless(!order.refund_due, Reason::RefundDue) {
             return;
         }
-        if order.sum(|line| line.locked) == 0 && order.sum(|line| line.expired) > 0 {
-            self.deduct_late(&order, what);
+        let late = order.sum(|line| line.locked) == 0 && order.sum(|line| line.expired) > 0;
+        let promised = |line: &Line| if late { line.expired } else { line.locked };
+        let parts = self.parts(&order, &what.parts, |line| promised(line) + line.wanted);
+        if !self.clean() {
             return;
         }
-        for (at, units) in self.parts(&order, &what.parts, |line| line.locked) {
+        if late {
+            return self.deduct_late(&order, what, &parts);
+        }
+        let wanted: Parts = parts
+            .iter()
+            .map(|(at, units)| (*at, units - units.min(&order.lines[*at].locked)))
+            .filter(|(_, units)| *units > 0)
+            .collect();
+        let shipping = used(&order, |held| held.locked + held.allocated + held.picking > 0);
+        let terms = Terms { shipping: &shipping, ..Terms::whole(&order.source, order.max_parcels) };
+        let Some(takes) = self.try_route(&order, &wanted, &terms) else {
+            return self.sold_out(what.reservation, Outcome::SoldOut);
+        };
+        for (at, units) in parts {
+            let units = units.min(order.lines[at].locked);
             let mut rest = units;
             let sku = order.lines[at].sku;
             for held in &order.lines[at].held {
@@ -201,29 +234,59 @@ impl Attempt<'_> {
             pool.pool_locked -= units;
             pool.pool_sold += units;
         }
+        for take in takes {
+            self.grant(what.reservation, &take, true);
+            self.world.line(what.reservation, take.line).wanted -= take.units;
+        }
     }
 
-    /// After the deadline: the same quantities again, the old warehouses first, all or none.
-    fn deduct_late(&mut self, order: &Reservation, what: &Selection<'static>) {
-        let parts = self.parts(order, &what.parts, |line| line.expired);
-        if !self.clean() {
-            return;
+    /// After the deadline: the same quantities again, and what is wanted, the old warehouses first, all or
+    /// none.
+    fn deduct_late(&mut self, order: &Reservation, what: &Selection<'static>, parts: &Parts) {
+        let mut expired: Vec<Units> = vec![0; order.lines.len()];
+        for (at, units) in parts {
+            expired[*at] = *units.min(&order.lines[*at].expired);
         }
-        match self.find_again(order, &parts) {
-            None => {
-                self.world.reservation(what.reservation).refund_due = true;
-                self.done.outcome = Outcome::ExpiredSoldOut;
-            }
-            Some(takes) => {
-                self.done.outcome = Outcome::Relocked;
-                for take in takes {
-                    self.grant(what.reservation, &take, true);
-                    let line = self.world.line(what.reservation, take.line);
-                    line.requested -= take.units;
-                    line.expired -= take.units;
-                }
-            }
+        let again = expired.iter().any(|units| *units > 0);
+        let Some(takes) = self.find_again(order, parts) else {
+            let outcome = if again { Outcome::ExpiredSoldOut } else { Outcome::SoldOut };
+            return self.sold_out(what.reservation, outcome);
+        };
+        self.done.outcome = if again { Outcome::Relocked } else { Outcome::Done };
+        for take in takes {
+            self.grant(what.reservation, &take, true);
+            let relocked = take.units.min(expired[take.line]);
+            expired[take.line] -= relocked;
+            let line = self.world.line(what.reservation, take.line);
+            line.requested -= relocked;
+            line.expired -= relocked;
+            line.wanted -= take.units - relocked;
         }
+    }
+
+    /// What is locked is given back, nothing is wanted any more, and the buyer is to be paid back.
+    fn sold_out(&mut self, id: Name, outcome: Outcome) {
+        for at in 0..self.world.reservations[id].lines.len() {
+            let locked = self.world.line(id, at).locked;
+            self.unlock_last(id, at, locked);
+            self.world.line(id, at).wanted = 0;
+        }
+        self.world.reservation(id).refund_due = true;
+        self.done.outcome = outcome;
+    }
+
+    /// Where the parts come from, if they can be had.
+    fn try_route(&mut self, order: &Reservation, parts: &Parts, terms: &Terms<'_>) -> Option<Vec<Take>> {
+        if parts.is_empty() {
+            return Some(Vec::new());
+        }
+        let want =
+            |(line, units): &(usize, Units)| Want { line: *line, sku: order.lines[*line].sku, units: *units };
+        let wants: Vec<Want> = parts.iter().map(want).collect();
+        let takes = self.route(&wants, terms);
+        let found = self.clean();
+        self.broken = super::Broken::default();
+        found.then_some(takes)
     }
 
     /// Each line from the warehouses it had; where they do not have it all, routed, they first.
@@ -231,15 +294,9 @@ impl Attempt<'_> {
         if let Some(takes) = self.old_places_have_it(order, parts) {
             return Some(takes);
         }
-        let want =
-            |(line, units): &(usize, Units)| Want { line: *line, sku: order.lines[*line].sku, units: *units };
-        let wants: Vec<Want> = parts.iter().map(want).collect();
         let old = used(order, |_| true);
         let terms = Terms { first: &old, ..Terms::whole(&order.source, order.max_parcels) };
-        let takes = self.route(&wants, &terms);
-        let found = self.clean();
-        self.broken = super::Broken::default();
-        found.then_some(takes)
+        self.try_route(order, parts, &terms)
     }
 
     fn old_places_have_it(&self, order: &Reservation, parts: &Parts) -> Option<Vec<Take>> {
@@ -277,8 +334,21 @@ impl Attempt<'_> {
         }
     }
 
-    /// Takes units off a line: claimed, then locked (if they may be), then allocated, then picking.
-    fn cut(&mut self, id: Name, at: usize, units: Units, locked_too: bool) {
+    /// Whatever has not shipped.
+    pub fn cancel_order(&mut self, what: &Selection<'static>) {
+        let Some(order) = self.touch(what.reservation) else { return };
+        let nothing = order.sum(|line| unpaid(line) + paid(line)) == 0;
+        if nothing && self.lock_is_over(&order) {
+            return;
+        }
+        for (line, units) in self.parts(&order, &what.parts, |line| unpaid(line) + paid(line)) {
+            self.cut(what.reservation, line, units, true);
+        }
+    }
+
+    /// Takes units off a line: wanted (if what is unpaid may be taken), then claimed, then locked (likewise),
+    /// then allocated, then picking.
+    fn cut(&mut self, id: Name, at: usize, units: Units, unpaid_too: bool) {
         let line = self.world.line(id, at).clone();
         let mut rest = units;
         let mut some = |there: Units| {
@@ -286,8 +356,9 @@ impl Attempt<'_> {
             rest -= some;
             some
         };
+        let wanted = if unpaid_too { some(line.wanted) } else { 0 };
         let claimed = some(line.claimed);
-        let locked = if locked_too { some(line.locked) } else { 0 };
+        let locked = if unpaid_too { some(line.locked) } else { 0 };
         let allocated = some(line.sum(|held| held.allocated));
         let picking = some(line.sum(|held| held.picking));
         assert_eq!(rest, 0, "twin: more cut than held");
@@ -307,6 +378,7 @@ impl Attempt<'_> {
         sku.claimed -= claimed;
         sku.pool_sold -= claimed + allocated + picking;
         let line = self.world.line(id, at);
+        line.wanted -= wanted;
         line.claimed -= claimed;
         line.cancelled += claimed + allocated + picking;
     }
@@ -351,7 +423,7 @@ impl Attempt<'_> {
             };
             if *delta > 0 {
                 wants.push(Want { line: at, sku: old.sku, units: *delta });
-            } else if self.unless(-delta <= old.locked + paid(old), Reason::BelowShipped) {
+            } else if self.unless(-delta <= unpaid(old) + paid(old), Reason::BelowShipped) {
                 self.cut(id, at, -delta, true);
             }
         }
@@ -360,8 +432,8 @@ impl Attempt<'_> {
             return;
         }
         self.unless(!order.refund_due, Reason::RefundDue);
-        if !locked && order.sum(|line| line.deducted - line.cancelled) == 0 {
-            // Nothing is locked and nothing is paid: there is no order to edit.
+        if order.sum(|line| unpaid(line) + line.deducted - line.cancelled) == 0 {
+            // Nothing is locked or wanted and nothing is paid: there is no order to edit.
             let expired = order.sum(|line| line.expired) > 0;
             self.rule(if expired { Reason::LockExpired } else { Reason::QuantityNotHeld });
             return;
@@ -375,16 +447,22 @@ impl Attempt<'_> {
             return;
         }
         for line in additions {
-            self.world.reservation(id).lines.push(Line { sku: line.sku, ..Line::default() });
+            let on_payment = self.world.on_payment(line.sku);
+            self.world.reservation(id).lines.push(Line { sku: line.sku, on_payment, ..Line::default() });
         }
         for take in takes {
             self.grant(id, &take, false);
         }
-        if !locked {
+        if !locked && self.world.reservations[id].sum(|line| line.locked) > 0 {
             let hold = hold.unwrap_or(self.limits.hold_default);
             self.world.reservation(id).deadline = self.now + hold;
         }
     }
+}
+
+/// To be paid.
+const fn unpaid(line: &Line) -> Units {
+    line.wanted + line.locked
 }
 
 /// Paid and not shipped.

@@ -62,19 +62,27 @@ impl Attempt<'_> {
         match from {
             From::Region(region) => {
                 let known = self.world.regions.contains_key(region);
-                self.unless(known, Reason::RegionNotFound).then_some(Source::Region(region))
+                let source = Source { region: Some(region), list: Vec::new(), destination: "" };
+                self.unless(known, Reason::RegionNotFound).then_some(source)
             }
             From::Warehouses(list) => {
                 let known = list.iter().all(|at| self.world.warehouses.contains_key(at));
-                self.unless(known, Reason::WarehouseNotFound).then(|| Source::Warehouses(list.clone()))
+                let source = Source { region: None, list: list.clone(), destination: "" };
+                self.unless(known, Reason::WarehouseNotFound).then_some(source)
+            }
+            From::Planned { region, warehouses, destination } => {
+                let known = region.is_none_or(|region| self.world.regions.contains_key(region));
+                let listed = self.source(&From::Warehouses(warehouses.clone()));
+                let known = self.unless(known, Reason::RegionNotFound);
+                listed.filter(|_| known).map(|source| Source { region: *region, destination, ..source })
             }
         }
     }
 
     pub fn plan(&self, source: &Source) -> Vec<Name> {
-        match source {
-            Source::Region(region) => self.world.regions[region].clone(),
-            Source::Warehouses(list) => list.clone(),
+        match source.region {
+            Some(region) if source.list.is_empty() => self.world.regions[region].clone(),
+            _ => source.list.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use lockstock_stock::command::{DocumentKind, WarehouseState};
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{Micros, Units};
 
 /// Names live as long as the test.
@@ -45,6 +46,7 @@ impl Cell {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sku {
     pub category: Name,
+    pub policy: Option<DeductionPolicy>,
     pub claimed: Units,
     /// Of the pool SHARED.
     pub pool_quota: Units,
@@ -82,6 +84,9 @@ pub struct Line {
     pub cancelled: Units,
     pub claimed: Units,
     pub returned: Units,
+    /// To be taken by the payment: promised nothing.
+    pub wanted: Units,
+    pub on_payment: bool,
     pub held: Vec<Held>,
 }
 
@@ -111,14 +116,18 @@ impl Line {
                     + self.cancelled
                     + self.claimed
             && self.locked == self.sum(|held| held.locked)
+            && self.wanted >= 0
+            && (self.wanted == 0 || self.on_payment)
             && self.returned + self.sum(|held| held.returning) <= self.sum(|held| held.shipped)
     }
 }
 
+/// Where from: a list where there is one, else the region's plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    Region(Name),
-    Warehouses(Vec<Name>),
+pub struct Source {
+    pub region: Option<Name>,
+    pub list: Vec<Name>,
+    pub destination: Name,
 }
 
 #[derive(Clone, Debug)]
@@ -148,6 +157,8 @@ impl Reservation {
             "LOCKED"
         } else if held(|at| at.allocated + at.picking) + self.sum(|line| line.claimed) > 0 {
             "DEDUCTED"
+        } else if self.sum(|line| line.wanted) > 0 {
+            "PLACED"
         } else if held(|at| at.shipped) > 0 {
             "SHIPPED"
         } else if self.sum(|line| line.cancelled) > 0 {
@@ -217,6 +228,7 @@ pub struct World {
     pub warehouses: BTreeMap<Name, Warehouse>,
     pub regions: BTreeMap<Name, Vec<Name>>,
     pub channels: BTreeSet<Name>,
+    pub shop_policy: Option<DeductionPolicy>,
     pub documents: BTreeMap<(DocumentKind, Name), (u64, &'static [u8])>,
     pub cells: BTreeMap<(Name, Name), Cell>,
     pub reservations: BTreeMap<Name, Rc<Reservation>>,
@@ -266,6 +278,14 @@ impl World {
             .map(|(_, cell)| cell.available)
             .sum();
         on_shelves - self.skus[sku].claimed
+    }
+
+    /// Whether a SKU's stock is taken on payment where the order does not say.
+    pub fn on_payment(&self, sku: Name) -> bool {
+        match (self.skus[sku].policy, self.shop_policy) {
+            (Some(policy), _) | (None, Some(policy)) => policy == DeductionPolicy::OnPayment,
+            (None, None) => false,
+        }
     }
 
     /// Every due lock is over. The twin does this before it looks at anything.

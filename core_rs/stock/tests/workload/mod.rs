@@ -9,7 +9,7 @@ mod supply;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use lockstock_stock::command::{Command, Request};
+use lockstock_stock::command::{Command, Request, Service};
 use lockstock_stock::event::Fingerprint;
 use lockstock_stock::ids::{Micros, RequestKey, Units};
 use lockstock_stock::limits::Limits;
@@ -132,8 +132,15 @@ impl Workload {
         };
         let reason = if self.rng.percent(60) { "because" } else { "" };
         let key = self.key(stamp);
-        let request =
-            Request { key, fingerprint: fingerprint(&command, reason), reason, document: "doc", command };
+        let service = if self.rng.percent(40) { Service::Orders } else { Service::Stock };
+        let request = Request {
+            key,
+            fingerprint: fingerprint(&command, reason),
+            reason,
+            document: "doc",
+            service,
+            command,
+        };
         self.history.push(request.clone());
         request
     }
@@ -161,8 +168,12 @@ impl Workload {
 
     fn command(&mut self, world: &World) -> Command<'static> {
         type Make = fn(&mut Workload, &World) -> Command<'static>;
-        const TABLE: [(usize, Make); 30] = [
-            (16, Workload::lock),
+        const TABLE: [(usize, Make); 34] = [
+            (14, Workload::lock),
+            (12, Workload::place_order),
+            (3, Workload::cancel_order),
+            (4, Workload::confirm_picking),
+            (4, Workload::ship_order),
             (4, Workload::lock_and_deduct),
             (4, Workload::unlock),
             (10, Workload::deduct),

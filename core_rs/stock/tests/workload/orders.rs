@@ -1,8 +1,9 @@
 //! Commands of buyers: locks, payments, fulfilments, returns.
 
 use lockstock_stock::command::{
-    Command, Demand, Disposition, From, Order, Part, Returned, Selection, Wanted, WarehouseState,
+    Command, Demand, Disposition, From, Order, Part, Picked, Returned, Selection, Wanted, WarehouseState,
 };
+use lockstock_stock::event::DeductionPolicy::{OnOrder, OnPayment};
 use lockstock_stock::ids::{LineNo, Micros, Units};
 use lockstock_stock::limits::QUANTITY_MAX;
 
@@ -39,6 +40,11 @@ impl Workload {
             2..=59 => From::Region(self.rng.pick(&REGIONS[..3])),
             60..=62 => From::Region("nowhere"),
             63..=64 => From::Warehouses(vec!["w1", "no-such-warehouse"]),
+            65..=72 => From::Planned {
+                region: self.rng.pick(&[None, Some(REGIONS[0]), Some(REGIONS[1]), Some("no-such-region")]),
+                warehouses: self.rng.some(&WAREHOUSES, 6),
+                destination: "geo:31.2,121.5",
+            },
             _ => From::Warehouses(self.rng.some(&WAREHOUSES, 6)),
         };
         Order {
@@ -67,6 +73,13 @@ impl Workload {
         let order = self.order(world);
         let hold = if self.rng.percent(30) { None } else { Some(self.hold()) };
         Command::Lock { order, hold }
+    }
+
+    pub fn place_order(&mut self, world: &World) -> Command<'static> {
+        let order = self.order(world);
+        let hold = if self.rng.percent(40) { None } else { Some(self.hold()) };
+        let policy = self.rng.pick(&[None, None, Some(OnOrder), Some(OnPayment), Some(OnPayment)]);
+        Command::Place { order, hold, policy }
     }
 
     pub fn lock_and_deduct(&mut self, world: &World) -> Command<'static> {
@@ -162,7 +175,7 @@ impl Workload {
 
     pub fn deduct(&mut self, world: &World) -> Command<'static> {
         let late = self.rng.percent(30);
-        let units = move |line: &Line| if late { line.expired } else { line.locked };
+        let units = move |line: &Line| line.wanted + if late { line.expired } else { line.locked };
         Command::Deduct(self.selection(world, |order| order.sum(units) > 0, units))
     }
 
@@ -172,6 +185,17 @@ impl Workload {
         let fits =
             move |order: &Reservation| order.sum(|line| if claims { line.claimed } else { paid(line) }) > 0;
         Command::Cancel(self.selection(world, fits, paid))
+    }
+
+    pub fn cancel_order(&mut self, world: &World) -> Command<'static> {
+        let left = |line: &Line| {
+            line.wanted + line.claimed + line.locked + line.sum(|held| held.allocated + held.picking)
+        };
+        let lapsed = self.rng.percent(20);
+        let fits = move |order: &Reservation| {
+            if lapsed { order.sum(|line| line.expired) > 0 } else { order.sum(left) > 0 }
+        };
+        Command::CancelOrder(self.selection(world, fits, left))
     }
 
     pub fn extend(&mut self, world: &World) -> Command<'static> {
@@ -230,6 +254,22 @@ impl Workload {
         Command::Ship(self.selection_at(world, true, false, |held| held.allocated + held.picking))
     }
 
+    pub fn ship_order(&mut self, world: &World) -> Command<'static> {
+        let parcel = self.selection_at(world, true, false, |held| held.allocated + held.picking);
+        Command::ShipOrder { parcel, attributes: self.rng.pick(&[&b""[..], b"parcel"]) }
+    }
+
+    pub fn confirm_picking(&mut self, world: &World) -> Command<'static> {
+        let what = self.selection_at(world, false, true, |held| held.picking);
+        let found = |part: &Part, short: Units| {
+            let units = part.quantity.unwrap();
+            let short = short.min(units);
+            Picked { line: part.line, picked: units - short, short }
+        };
+        let lines = what.parts.iter().map(|part| found(part, self.rng.pick(&[0, 0, 1, 100]))).collect();
+        Command::ConfirmPicking { reservation: what.reservation, warehouse: what.warehouse, lines }
+    }
+
     pub fn short_pick(&mut self, world: &World) -> Command<'static> {
         Command::ShortPick(self.selection_at(world, false, true, |held| held.picking))
     }
@@ -283,7 +323,10 @@ impl Workload {
 
     pub fn amend(&mut self, world: &World) -> Command<'static> {
         let live = |line: &Line| {
-            line.locked + line.claimed + line.sum(|held| held.allocated + held.picking + held.shipped)
+            line.wanted
+                + line.locked
+                + line.claimed
+                + line.sum(|held| held.allocated + held.picking + held.shipped)
         };
         let reservation = self.reservation(world, |order| order.sum(live) > 0);
         let order = world.reservations.get(reservation).map(|order| &**order);

@@ -1,6 +1,7 @@
 //! Master data: the shop as it opens, and what is changed while it sells.
 
-use lockstock_stock::command::{Command, DocumentKind, Live, PutDocument, WarehouseState};
+use lockstock_stock::command::{Command, DocumentKind, Live, PutDocument, SHOP_ID, WarehouseState};
+use lockstock_stock::event::DeductionPolicy::{OnOrder, OnPayment};
 
 use super::{CATEGORIES, REGIONS, SKUS, WAREHOUSES, Workload, ids};
 use crate::twin::world::{Name, World};
@@ -11,7 +12,8 @@ fn put(kind: DocumentKind, id: Name, live: Live<'static>) -> PutDocument<'static
 
 impl Workload {
     fn live_sku(&mut self) -> Live<'static> {
-        Live::Sku { category: self.rng.pick(&CATEGORIES) }
+        let policy = self.rng.pick(&[None, None, Some(OnOrder), Some(OnPayment)]);
+        Live::Sku { category: self.rng.pick(&CATEGORIES), policy }
     }
 
     fn live_warehouse(&mut self, state: WarehouseState) -> Live<'static> {
@@ -55,7 +57,7 @@ impl Workload {
     }
 
     pub fn put_documents(&mut self, world: &World) -> Command<'static> {
-        let mut documents = match self.rng.below(10) {
+        let mut documents = match self.rng.below(12) {
             0 => vec![put(DocumentKind::Sku, self.rng.pick(&SKUS), self.live_sku())],
             1..=6 => {
                 let state = self.rng.pick(&[
@@ -88,6 +90,10 @@ impl Workload {
                     put(DocumentKind::Channel, id, Live::Nothing),
                     put(DocumentKind::RoutePlan, id, Live::RoutePlan { warehouses: vec![id, "w2", "w1"] }),
                 ]
+            }
+            9..=10 => {
+                let policy = self.rng.pick(&[None, Some(OnOrder), Some(OnPayment)]);
+                vec![put(DocumentKind::Shop, SHOP_ID, Live::Shop { policy })]
             }
             _ => {
                 let plan = Live::RoutePlan { warehouses: vec!["w3", "no-such-warehouse"] };

@@ -1,18 +1,20 @@
 //! Master data from the planners.
 
 use lockstock_stock::check;
-use lockstock_stock::command::{Command, DocumentKind, Live, PutDocument, Request, WarehouseState};
+use lockstock_stock::command::{
+    Command, DocumentKind, Live, PutDocument, Request, SHOP_ID, Service, WarehouseState,
+};
 use lockstock_stock::refusal::Refusal;
 use prost::Message;
 
-use super::form::{self, At as _, Checked};
+use super::form::{self, Checked};
 use super::{Context, each, key};
 use crate::fingerprint;
 use crate::proto::lockstock::internal::v1::{
-    self as pb, ListDocumentsRequest, PutDocumentsRequest, put_document,
+    self as pb, GetDocumentsRequest, ListDocumentsRequest, PutDocumentsRequest, put_document,
 };
 
-/// The most documents of one listing.
+/// The most documents of one read.
 const LISTING_MAX: usize = 10_000;
 
 /// A change of documents as a request of the engine.
@@ -28,6 +30,7 @@ pub(crate) fn change<'a>(change: &'a PutDocumentsRequest, context: &Context<'_>)
         fingerprint: fingerprint::of_documents(&sent(change).encode_to_vec()),
         reason: "",
         document: "",
+        service: Service::Stock,
         command: Command::PutDocuments { documents },
     })
 }
@@ -49,15 +52,20 @@ fn kind(field: &str, number: i32) -> Checked<DocumentKind> {
         Ok(pb::DocumentKind::Region) => Ok(DocumentKind::Region),
         Ok(pb::DocumentKind::Channel) => Ok(DocumentKind::Channel),
         Ok(pb::DocumentKind::RoutePlan) => Ok(DocumentKind::RoutePlan),
+        Ok(pb::DocumentKind::Shop) => Ok(DocumentKind::Shop),
         Ok(pb::DocumentKind::Unspecified) | Err(_) => Err(form::unknown(field, number)),
     }
 }
 
 fn document(document: &pb::PutDocument) -> Checked<PutDocument<'_>> {
     let kind = kind("kind", document.kind)?;
+    let id = check::id("id", &document.id)?;
+    if kind == DocumentKind::Shop && id != SHOP_ID {
+        return Err(Refusal::FieldsConflict { field: "id".to_owned() });
+    }
     Ok(PutDocument {
         kind,
-        id: check::id("id", &document.id)?,
+        id,
         expected_version: match document.expected_version {
             -1 => None,
             version => Some(
@@ -74,8 +82,12 @@ fn live(kind: DocumentKind, live: Option<&put_document::Live>) -> Checked<Live<'
     use put_document::Live as L;
     match (kind, live) {
         (DocumentKind::Region | DocumentKind::Channel, None) => Ok(Live::Nothing),
-        (DocumentKind::Sku, Some(L::Sku(sku))) => {
-            Ok(Live::Sku { category: check::optional_id("category", &sku.category).at(|| "sku".to_owned())? })
+        (DocumentKind::Sku, Some(L::Sku(sku))) => Ok(Live::Sku {
+            category: check::optional_id("sku.category", &sku.category)?,
+            policy: form::policy("sku.deduction_policy", sku.deduction_policy)?,
+        }),
+        (DocumentKind::Shop, Some(L::Shop(shop))) => {
+            Ok(Live::Shop { policy: form::policy("shop.deduction_policy", shop.deduction_policy)? })
         }
         (DocumentKind::Warehouse, Some(L::Warehouse(warehouse))) => Ok(Live::Warehouse {
             state: match warehouse.state {
@@ -92,6 +104,16 @@ fn live(kind: DocumentKind, live: Option<&put_document::Live>) -> Checked<Live<'
         }
         (_, None) => Err(form::missing("live")),
         (_, Some(_)) => Err(Refusal::FieldsConflict { field: "live".to_owned() }),
+    }
+}
+
+/// Which documents to read, by id.
+pub(crate) fn named(request: &GetDocumentsRequest) -> Checked<(DocumentKind, &[String])> {
+    let kind = kind("kind", request.kind)?;
+    match request.ids.len() {
+        0 => Err(form::missing("ids")),
+        1..=LISTING_MAX => Ok((kind, &request.ids)),
+        _ => Err(Refusal::TooManyLines { field: "ids".to_owned(), limit: LISTING_MAX }),
     }
 }
 

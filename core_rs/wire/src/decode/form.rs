@@ -1,6 +1,7 @@
 //! Checks of form over messages: the path of the field, and what the pure crate cannot know of protobuf.
 
 use lockstock_stock::check;
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{LineNo, Micros};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::refusal::Refusal;
@@ -61,6 +62,11 @@ pub(super) fn ids<'a>(field: &str, list: &'a [String]) -> Checked<Vec<&'a str>> 
     Ok(checked)
 }
 
+/// What may not be set where it stands.
+pub(super) fn unset(field: &str, unset: bool) -> Checked<()> {
+    if unset { Ok(()) } else { Err(Refusal::FieldsConflict { field: field.to_owned() }) }
+}
+
 /// A line of an owner: they count from 1.
 pub(super) fn line(line: u32) -> Checked<LineNo> {
     if line == 0 { Err(missing("line")) } else { Ok(line) }
@@ -73,6 +79,15 @@ pub(super) fn out_of_range(field: &str, value: i64, limit: &str) -> Refusal {
 /// A number that an enum does not have, or does not allow.
 pub(super) fn unknown(field: &str, value: i32) -> Refusal {
     Refusal::EnumUnknown { field: field.to_owned(), value: i64::from(value) }
+}
+
+/// When stock is taken; 0 where it is not said.
+pub(super) fn policy(field: &str, number: i32) -> Checked<Option<DeductionPolicy>> {
+    if number == 0 {
+        return Ok(None);
+    }
+    let known = u8::try_from(number).ok().and_then(DeductionPolicy::from_number);
+    known.map(Some).ok_or_else(|| unknown(field, number))
 }
 
 pub(super) fn different(from: &str, to: &str) -> Checked<()> {

@@ -7,6 +7,7 @@ mod amend;
 mod documents;
 mod form;
 mod order;
+mod orders;
 mod reads;
 mod receipt;
 mod reservation;
@@ -16,14 +17,15 @@ mod transfer;
 mod tests;
 
 use lockstock_stock::check;
-use lockstock_stock::command::{Command, Request};
+use lockstock_stock::command::{Command, Request, Service};
 use lockstock_stock::event::Operation;
 use lockstock_stock::ids::{Micros, RequestKey};
 use lockstock_stock::limits::{ID_BYTES_MAX, Limits, REASON_BYTES_MAX};
 use lockstock_stock::refusal::Refusal;
 use prost::{DecodeError, Message};
 
-pub(crate) use documents::{change, listing};
+pub(crate) use documents::{change, listing, named};
+pub(crate) use orders::{Planned, Step};
 pub(crate) use reads::{availability, reservation_id, stock};
 
 use crate::fingerprint;
@@ -41,40 +43,63 @@ pub(crate) struct Context<'a> {
     pub fresh_key: &'a dyn Fn() -> RequestKey,
 }
 
-macro_rules! operations {
-    ($($name:ident $request:ident),* $(,)?) => {
-        /// Reads the request of a unary method of the service; `None` where there is no such operation.
-        pub(crate) fn read(method: &str, bytes: &[u8]) -> Option<Result<Asked, DecodeError>> {
-            match method {
-                $(stringify!($name) => Some(pb::$request::decode(bytes).map(Asked::$name)),)*
-                _ => None,
+/// What can be asked as one step.
+pub(crate) trait Asks {
+    /// Which operation it is.
+    fn operation(&self) -> Operation;
+    /// Which service it is an operation of.
+    fn service(&self) -> Service;
+    /// Why it is asked.
+    fn cause(&self) -> Option<&Cause>;
+    /// The body as it is fingerprinted.
+    fn canonical(&self) -> Vec<u8>;
+    /// Checks the form of everything but the cause, and borrows the command.
+    fn command<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>>;
+}
+
+macro_rules! asks {
+    ($asked:ident of $service:ident: $($name:ident $request:ident),* $(,)?) => {
+        impl Asks for $asked {
+            fn operation(&self) -> Operation {
+                match self { $($asked::$name(_) => Operation::$name),* }
+            }
+
+            fn service(&self) -> Service {
+                Service::$service
+            }
+
+            fn cause(&self) -> Option<&Cause> {
+                match self { $($asked::$name(request) => request.cause.as_ref()),* }
+            }
+
+            fn canonical(&self) -> Vec<u8> {
+                match self { $($asked::$name(request) => request.encode_to_vec()),* }
+            }
+
+            fn command<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
+                match self { $($asked::$name(request) => request.form(context)),* }
             }
         }
 
-        /// The names of the operations, which are those of the unary methods.
-        #[cfg(test)]
-        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
+        impl $asked {
+            /// Reads the request of a unary method of the service; `None` where there is no such operation.
+            pub(crate) fn read(method: &str, bytes: &[u8]) -> Option<Result<Self, DecodeError>> {
+                match method {
+                    $(stringify!($name) => Some(pb::$request::decode(bytes).map($asked::$name)),)*
+                    _ => None,
+                }
+            }
 
-        /// Which operation is asked.
-        pub(crate) const fn operation(asked: &Asked) -> Operation {
-            match asked { $(Asked::$name(_) => Operation::$name),* }
-        }
-
-        fn cause(asked: &Asked) -> Option<&Cause> {
-            match asked { $(Asked::$name(request) => request.cause.as_ref()),* }
-        }
-
-        pub(crate) fn canonical(asked: &Asked) -> Vec<u8> {
-            match asked { $(Asked::$name(request) => request.encode_to_vec()),* }
-        }
-
-        fn command<'a>(asked: &'a Asked, context: &Context<'_>) -> Checked<Command<'a>> {
-            match asked { $(Asked::$name(request) => request.form(context)),* }
+            /// The names of the operations, which are those of the unary methods.
+            #[cfg(test)]
+            pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
         }
     };
 }
+pub(super) use asks;
 
-operations! {
+asks! {
+    Asked of Stock:
     Lock LockRequest,
     LockAndDeduct LockAndDeductRequest,
     Unlock UnlockRequest,
@@ -123,8 +148,8 @@ pub(crate) fn malformed(error: &DecodeError) -> Refusal {
 }
 
 /// Checks an operation and borrows it as a request of the engine.
-pub(crate) fn request<'a>(asked: &'a Asked, context: &Context<'_>) -> Checked<Request<'a>> {
-    let (key, reason, document) = match cause(asked) {
+pub(crate) fn request<'a>(asked: &'a impl Asks, context: &Context<'_>) -> Checked<Request<'a>> {
+    let (key, reason, document) = match asked.cause() {
         None => ((context.fresh_key)(), "", ""),
         Some(cause) => (
             key(&cause.request_id, context)?,
@@ -132,9 +157,9 @@ pub(crate) fn request<'a>(asked: &'a Asked, context: &Context<'_>) -> Checked<Re
             check::text("cause.document", &cause.document, ID_BYTES_MAX)?,
         ),
     };
-    let command = command(asked, context)?;
-    let fingerprint = fingerprint::of_operation(operation(asked), &canonical(asked));
-    Ok(Request { key, fingerprint, reason, document, command })
+    let command = asked.command(context)?;
+    let fingerprint = fingerprint::of_operation(asked.operation(), &asked.canonical());
+    Ok(Request { key, fingerprint, reason, document, service: asked.service(), command })
 }
 
 fn key(text: &str, context: &Context<'_>) -> Checked<RequestKey> {

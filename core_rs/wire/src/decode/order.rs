@@ -1,15 +1,16 @@
 //! New reservations: lock, lock and deduct, exchange.
 
 use lockstock_stock::check;
-use lockstock_stock::command::{Command, Demand, From, Order, Wanted};
-use lockstock_stock::limits::{ATTRIBUTES_BYTES_MAX, ID_BYTES_MAX};
+use lockstock_stock::command::{Command, Demand, From, Order, Selection, Wanted};
+use lockstock_stock::limits::{ATTRIBUTES_BYTES_MAX, DESTINATION_BYTES_MAX, ID_BYTES_MAX, WAREHOUSES_MAX};
 use lockstock_stock::refusal::Refusal;
 
 use super::form::{self, At as _, Checked};
-use super::reservation::{named_parts, selection};
+use super::reservation::named_parts;
 use super::{Context, Form, each, hold};
+use crate::proto::lockstock::internal::v1::Planned;
 use crate::proto::lockstock::v1::{
-    ExchangeRequest, LockAndDeductRequest, LockRequest, OrderLine, Split, WarehouseList,
+    Cause, Destination, ExchangeRequest, LockAndDeductRequest, LockRequest, OrderLine, Split, WarehouseList,
     lock_and_deduct_request, lock_request,
 };
 
@@ -17,6 +18,8 @@ use crate::proto::lockstock::v1::{
 pub(super) enum Source<'a> {
     Region(&'a str),
     Warehouses(&'a WarehouseList),
+    /// With what a planner has added to it.
+    Destination(&'a Destination, Option<&'a Planned>),
 }
 
 /// Lines a buyer wants.
@@ -40,6 +43,7 @@ pub(super) fn demand<'a>(
     let from = match form::required("source", source)? {
         Source::Region(region) => From::Region(check::id("region", region)?),
         Source::Warehouses(list) => From::Warehouses(warehouses(&list.warehouses)?),
+        Source::Destination(destination, plan) => towards(destination, plan)?,
     };
     Ok(Demand {
         lines: wanted("lines", lines)?,
@@ -49,21 +53,49 @@ pub(super) fn demand<'a>(
     })
 }
 
+/// An order goes to a region by the region's plan. Coordinates and a pickup need a plan of their own: that one
+/// of them has come this far without is a mistake of the caller.
+fn towards<'a>(destination: &'a Destination, plan: Option<&'a Planned>) -> Checked<From<'a>> {
+    let conflict = |field: &str| Refusal::FieldsConflict { field: field.to_owned() };
+    let pickup = !destination.pickup.is_empty();
+    if pickup && (!destination.region.is_empty() || destination.coordinates.is_some()) {
+        return Err(conflict("destination.pickup"));
+    }
+    let region = || check::id("destination.region", &destination.region);
+    let Some(plan) = plan else {
+        return if pickup || destination.coordinates.is_some() {
+            Err(conflict("destination"))
+        } else {
+            region().map(From::Region)
+        };
+    };
+    const LISTED: &str = "planned.warehouses";
+    if plan.warehouses.len() > WAREHOUSES_MAX {
+        return Err(Refusal::TooManyLines { field: LISTED.to_owned(), limit: WAREHOUSES_MAX });
+    }
+    Ok(From::Planned {
+        region: if pickup { None } else { Some(region()?) },
+        // None where no warehouse can serve it: the engine says so in its own words.
+        warehouses: form::ids(LISTED, &plan.warehouses)?,
+        destination: check::text("planned.destination", &plan.destination, DESTINATION_BYTES_MAX)?,
+    })
+}
+
 fn warehouses(list: &[String]) -> Checked<Vec<&str>> {
     const FIELD: &str = "warehouses.warehouses";
     check::warehouses_len(FIELD, list.len())?;
     form::ids(FIELD, list)
 }
 
-struct Parts<'a> {
-    reservation: &'a str,
-    demand: Demand<'a>,
-    channel: &'a str,
-    buyer: &'a str,
-    attributes: &'a [u8],
+pub(super) struct Parts<'a> {
+    pub(super) reservation: &'a str,
+    pub(super) demand: Demand<'a>,
+    pub(super) channel: &'a str,
+    pub(super) buyer: &'a str,
+    pub(super) attributes: &'a [u8],
 }
 
-fn order<'a>(parts: Parts<'a>, context: &Context<'_>) -> Checked<Order<'a>> {
+pub(super) fn order<'a>(parts: Parts<'a>, context: &Context<'_>) -> Checked<Order<'a>> {
     Ok(Order {
         reservation: parts.reservation,
         demand: parts.demand,
@@ -118,22 +150,18 @@ impl Form for LockAndDeductRequest {
     }
 }
 
+/// One step has one cause; an empty one is as good as none.
+pub(super) fn no_cause(cause: Option<&Cause>) -> Checked<()> {
+    form::unset("replacement.cause", cause.is_none_or(|cause| *cause == Cause::default()))
+}
+
 impl Form for ExchangeRequest {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-        let returned = selection(
-            &self.reservation_id,
-            check::id("warehouse", &self.warehouse)?,
-            named_parts(&self.lines)?,
-        )?;
+        let reservation = check::id("reservation_id", &self.reservation_id)?;
+        let warehouse = check::id("warehouse", &self.warehouse)?;
+        let returned = Selection { reservation, warehouse, parts: named_parts(&self.lines)? };
         let replacement = form::required("replacement", self.replacement.as_ref())?;
-        // One step has one cause; an empty one is as good as none.
-        if replacement
-            .cause
-            .as_ref()
-            .is_some_and(|cause| *cause != crate::proto::lockstock::v1::Cause::default())
-        {
-            return Err(Refusal::FieldsConflict { field: "replacement.cause".to_owned() });
-        }
+        no_cause(replacement.cause.as_ref())?;
         let replacement = replacement.order(context).at(|| "replacement".to_owned())?;
         Ok(Command::Exchange { returned, replacement })
     }

@@ -1,4 +1,4 @@
-//! Operations on a known reservation, but for amendments.
+//! Operations on a known reservation or order, but for amendments, picks and parcels.
 
 use lockstock_stock::check;
 use lockstock_stock::command::{Command, Disposition, Part, Returned, Selection};
@@ -6,9 +6,11 @@ use lockstock_stock::command::{Command, Disposition, Part, Returned, Selection};
 use super::form::{self, Checked};
 use super::{Context, Form, each};
 use crate::proto::lockstock::v1::{
-    self as pb, CancelRequest, CancelReturnRequest, DeductRequest, ExpectReturnRequest, ExtendRequest,
-    LineQuantity, MoveRequest, PushFulfilmentRequest, RecallRequest, ReturnLine, ReturnRequest, ShipRequest,
-    ShortPickRequest, UnlockRequest,
+    self as pb, CancelOrderRequest, CancelOrderReturnRequest, CancelRequest, CancelReturnRequest,
+    DeductRequest, ExpectOrderReturnRequest, ExpectReturnRequest, ExtendOrderRequest, ExtendRequest,
+    LineQuantity, MoveOrderRequest, MoveRequest, PayOrderRequest, PushFulfilmentRequest, PushOrderRequest,
+    RecallOrderRequest, RecallRequest, ReturnLine, ReturnRequest, ShipRequest, ShortPickRequest,
+    TakeOrderReturnRequest, UnlockRequest,
 };
 
 /// Lines whose quantities may be left out; none is everything.
@@ -32,38 +34,35 @@ pub(super) fn named_parts(lines: &[LineQuantity]) -> Checked<Vec<Part>> {
     parts(lines)
 }
 
-pub(super) fn selection<'a>(
-    reservation: &'a str,
-    warehouse: &'a str,
-    parts: Vec<Part>,
-) -> Checked<Selection<'a>> {
-    Ok(Selection { reservation: check::id("reservation_id", reservation)?, warehouse, parts })
-}
-
 macro_rules! everywhere {
-    ($($request:ident $command:ident),*) => {$(
+    ($id:ident: $($request:ident $command:ident),*) => {$(
         impl Form for $request {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-                Ok(Command::$command(selection(&self.reservation_id, "", parts(&self.lines)?)?))
+                let reservation = check::id(stringify!($id), &self.$id)?;
+                Ok(Command::$command(Selection { reservation, warehouse: "", parts: parts(&self.lines)? }))
             }
         }
     )*};
 }
 
-everywhere!(UnlockRequest Unlock, DeductRequest Deduct, CancelRequest Cancel);
+everywhere!(reservation_id: UnlockRequest Unlock, DeductRequest Deduct, CancelRequest Cancel);
+everywhere!(order_id: PayOrderRequest Deduct, CancelOrderRequest CancelOrder);
 
 macro_rules! at_a_warehouse {
-    ($($request:ident $command:ident $warehouse:ident $parts:ident),* $(,)?) => {$(
+    ($id:ident: $($request:ident $command:ident $warehouse:ident $parts:ident),* $(,)?) => {$(
         impl Form for $request {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
+                let reservation = check::id(stringify!($id), &self.$id)?;
                 let warehouse = check::$warehouse("warehouse", &self.warehouse)?;
-                Ok(Command::$command(selection(&self.reservation_id, warehouse, $parts(&self.lines)?)?))
+                let parts = $parts(&self.lines)?;
+                Ok(Command::$command(Selection { reservation, warehouse, parts }))
             }
         }
     )*};
 }
 
 at_a_warehouse! {
+    reservation_id:
     PushFulfilmentRequest PushFulfilment optional_id parts,
     RecallRequest Recall optional_id parts,
     ShipRequest Ship optional_id parts,
@@ -72,34 +71,52 @@ at_a_warehouse! {
     CancelReturnRequest CancelReturn id parts,
 }
 
-impl Form for ExtendRequest {
-    fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
-        let hold = form::hold("hold", form::required("hold", self.hold.as_ref())?, context.limits)?;
-        Ok(Command::Extend { reservation, hold })
-    }
+at_a_warehouse! {
+    order_id:
+    PushOrderRequest PushFulfilment optional_id parts,
+    RecallOrderRequest Recall optional_id parts,
+    ExpectOrderReturnRequest ExpectReturn id named_parts,
+    CancelOrderReturnRequest CancelReturn id parts,
 }
 
-impl Form for MoveRequest {
-    fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
-        let line = form::line(self.line)?;
-        let from = check::id("from_warehouse", &self.from_warehouse)?;
-        let to = check::id("to_warehouse", &self.to_warehouse)?;
-        form::different(from, to)?;
-        let quantity = self.quantity.map(|quantity| check::quantity("quantity", quantity)).transpose()?;
-        Ok(Command::Move { reservation, line, from, to, quantity })
-    }
+/// The operations that both services have with the same fields, but for the name of the id.
+macro_rules! of_both {
+    ($id:ident: $extend:ident $relocate:ident $come_back:ident) => {
+        impl Form for $extend {
+            fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
+                let reservation = check::id(stringify!($id), &self.$id)?;
+                let hold = form::hold("hold", form::required("hold", self.hold.as_ref())?, context.limits)?;
+                Ok(Command::Extend { reservation, hold })
+            }
+        }
+
+        impl Form for $relocate {
+            fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
+                let reservation = check::id(stringify!($id), &self.$id)?;
+                let line = form::line(self.line)?;
+                let from = check::id("from_warehouse", &self.from_warehouse)?;
+                let to = check::id("to_warehouse", &self.to_warehouse)?;
+                form::different(from, to)?;
+                let quantity =
+                    self.quantity.map(|quantity| check::quantity("quantity", quantity)).transpose()?;
+                Ok(Command::Move { reservation, line, from, to, quantity })
+            }
+        }
+
+        impl Form for $come_back {
+            fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
+                let reservation = check::id(stringify!($id), &self.$id)?;
+                let warehouse = check::id("warehouse", &self.warehouse)?;
+                check::lines_len("lines", self.lines.len())?;
+                let lines = each("lines", &self.lines, returned)?;
+                Ok(Command::Return { reservation, warehouse, lines })
+            }
+        }
+    };
 }
 
-impl Form for ReturnRequest {
-    fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
-        let warehouse = check::id("warehouse", &self.warehouse)?;
-        check::lines_len("lines", self.lines.len())?;
-        Ok(Command::Return { reservation, warehouse, lines: each("lines", &self.lines, returned)? })
-    }
-}
+of_both!(reservation_id: ExtendRequest MoveRequest ReturnRequest);
+of_both!(order_id: ExtendOrderRequest MoveOrderRequest TakeOrderReturnRequest);
 
 fn returned(line: &ReturnLine) -> Checked<Returned> {
     Ok(Returned {

@@ -7,7 +7,7 @@ use lockstock_stock::check;
 use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
 pub(crate) use answer::answer;
-pub(crate) use reads::{availability, documents, reservation, stock};
+pub(crate) use reads::{availability, documents, named_documents, reservation, stock};
 
 /// A point in time.
 pub(crate) fn timestamp(at: Micros) -> prost_types::Timestamp {

@@ -6,7 +6,6 @@ use lockstock_stock::counters::{
     AllocationCounter as A, Cell, Counter as C, LineCounter as L, PoolCounter as P,
 };
 use lockstock_stock::decide::Availability;
-use lockstock_stock::event::Source;
 use lockstock_stock::ids::{LineNo, SHARED, SkuIx, WarehouseIx};
 use lockstock_stock::refusal::{Code, Refusal};
 use lockstock_stock::state::{Allocation, Document, Line, PoolCell, Reservation, State};
@@ -75,12 +74,6 @@ pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Re
     let found: &Reservation = state
         .find_reservation(id)
         .ok_or_else(|| Refusal::ReservationNotFound { reservation: id.to_owned() })?;
-    let (region, warehouses) = match &found.source {
-        Source::Region(region) => ((*state.region(*region).id).to_owned(), Vec::new()),
-        Source::Warehouses(list) => {
-            (String::new(), list.iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect())
-        }
-    };
     Ok(v1::Reservation {
         sequence: number(state.sequence()),
         reservation_id: id.to_owned(),
@@ -90,10 +83,15 @@ pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Re
         deadline: (found.total(L::Locked) > 0).then(|| timestamp(found.deadline)),
         extensions: found.extensions,
         lines: (1..).zip(&found.lines).map(|(no, at)| line(state, no, at)).collect(),
-        region,
-        warehouses,
+        region: found
+            .source
+            .region()
+            .map_or_else(String::new, |region| (*state.region(region).id).to_owned()),
+        warehouses: found.source.listed().iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect(),
         channel: found.channel.map_or_else(String::new, |at| (**state.channel(at)).to_owned()),
         attributes: bytes::Bytes::copy_from_slice(&found.attributes),
+        destination: (*found.destination).to_owned(),
+        max_parcels: found.max_parcels,
     })
 }
 
@@ -111,6 +109,8 @@ fn line(state: &State, no: LineNo, line: &Line) -> v1::ReservationLine {
         cancelled: line.get(L::Cancelled),
         claimed: line.get(L::Claimed),
         returned: line.get(L::Returned),
+        wanted: line.get(L::Wanted),
+        deduction_policy: i32::from(line.policy as u8),
         allocations: line.allocations.iter().map(|at| allocation(state, at)).collect(),
     }
 }
@@ -183,6 +183,16 @@ pub(crate) fn documents(
     internal::v1::ListDocumentsResponse { sequence: number(state.sequence()), documents }
 }
 
+/// The documents of a kind that there are of these ids, in their order.
+pub(crate) fn named_documents(
+    state: &State,
+    kind: DocumentKind,
+    ids: &[String],
+) -> internal::v1::GetDocumentsResponse {
+    let found = ids.iter().filter_map(|id| Some(document(kind, id, state.document(kind, id)?)));
+    internal::v1::GetDocumentsResponse { sequence: number(state.sequence()), documents: found.collect() }
+}
+
 fn document(kind: DocumentKind, id: &str, document: &Document) -> internal::v1::Document {
     internal::v1::Document {
         id: id.to_owned(),
@@ -208,6 +218,7 @@ mod tests {
             (ReservationState::Expired, v1::ReservationState::Expired),
             (ReservationState::Cancelled, v1::ReservationState::Cancelled),
             (ReservationState::RefundDue, v1::ReservationState::RefundDue),
+            (ReservationState::Placed, v1::ReservationState::Placed),
         ] {
             assert_eq!(i32::from(core as u8), contract as i32);
         }

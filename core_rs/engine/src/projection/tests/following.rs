@@ -1,7 +1,7 @@
 //! Following a real engine's journal.
 
 use lockstock_stock::command::{
-    Adjustment, Command, DocumentKind, Live, PutDocument, Request, StockLine, WarehouseState,
+    Adjustment, Command, DocumentKind, Live, PutDocument, Request, Service, StockLine, WarehouseState,
 };
 use lockstock_stock::event::Fingerprint;
 use lockstock_stock::ids::{RequestKey, Sequence};
@@ -24,7 +24,7 @@ fn grow(engine: &Engine, events: Sequence) {
         kind: DocumentKind::Sku,
         id: "book",
         expected_version: None,
-        live: Live::Sku { category: "" },
+        live: Live::Sku { category: "", policy: None },
         body: b"{}",
     };
     let live = Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
@@ -40,7 +40,8 @@ fn grow(engine: &Engine, events: Sequence) {
         let stamp = RequestKey::from((engine.now() / 1_000).unsigned_abs());
         let key = (stamp << 80) | (7 << 76) | (2 << 62) | RequestKey::from(next);
         let reason = "a reason that makes the records long enough to fill segments of the smallest size";
-        let request = Request { key, fingerprint: Fingerprint::default(), reason, document: "", command };
+        let (fingerprint, service) = (Fingerprint::default(), Service::Stock);
+        let request = Request { key, fingerprint, reason, document: "", service, command };
         let executed = engine.execute(vec![request]);
         assert!(matches!(executed.replies[0], Reply::Done(_)), "{:?}", executed.replies);
         engine.wait_durable(executed.seen).unwrap();

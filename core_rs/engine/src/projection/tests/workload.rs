@@ -2,7 +2,8 @@
 
 use lockstock_stock::command::{
     Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, PutDocument,
-    Request, Rest, Returned, Selection, SetLine, SetTarget, SkuPart, StockLine, Wanted, WarehouseState,
+    Request, Rest, Returned, Selection, Service, SetLine, SetTarget, SkuPart, StockLine, Wanted,
+    WarehouseState,
 };
 use lockstock_stock::counters::{AllocationCounter, Counter, TransferCounter};
 use lockstock_stock::event::{Event, Fingerprint};
@@ -111,7 +112,8 @@ impl Workload {
         let key = (stamp << 80) | (7 << 76) | (2 << 62) | self.keys;
         let reason = self.rng.pick(&["because", "a\tb\nc\\d", "\u{1f4e6}"]);
         let fingerprint = Fingerprint { digest: 1, fields: vec![(0, 1)] };
-        let request = Request { key, fingerprint, reason, document: "doc-1", command };
+        let request =
+            Request { key, fingerprint, reason, document: "doc-1", service: Service::Stock, command };
         self.machine.step(request, self.now, &mut self.events);
     }
 
@@ -341,7 +343,7 @@ fn document<'a>(kind: DocumentKind, id: &'a str, live: Live<'a>) -> PutDocument<
 }
 
 const fn sku(category: &str) -> Live<'_> {
-    Live::Sku { category }
+    Live::Sku { category, policy: None }
 }
 
 const fn warehouse(state: WarehouseState) -> Live<'static> {

@@ -3,8 +3,8 @@
 
 use crate::command::{DocumentKind, WarehouseState};
 use crate::event::{
-    Change, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine, NewReceipt,
-    NewReservation, NewTransfer, Operation, Outcome, Source,
+    Change, DeductionPolicy, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine,
+    NewReceipt, NewReservation, NewTransfer, Operation, Outcome, Source,
 };
 use crate::ids::{ChannelIx, OwnerNo, PoolIx, RegionIx, SHARED, SkuIx, WarehouseIx};
 use crate::movement::{Kind, Movement};
@@ -73,44 +73,65 @@ fn of_reservations() -> Golden {
             Change::Reservation(Box::new(NewReservation {
                 id: "R-1".into(),
                 source: Source::Region(RegionIx(4)),
+                destination: Box::default(),
                 max_parcels: 3,
                 deadline: 1_700_000_001_800_000,
                 channel: Some(ChannelIx(6)),
                 buyer: 0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10,
                 attributes: b"{}".as_slice().into(),
                 lines: [
-                    NewLine { sku: SkuIx(300), pool: SHARED },
-                    NewLine { sku: SkuIx(1), pool: PoolIx(5) },
+                    NewLine { sku: SkuIx(300), pool: SHARED, policy: DeductionPolicy::OnOrder },
+                    NewLine { sku: SkuIx(1), pool: PoolIx(5), policy: DeductionPolicy::OnPayment },
                 ]
                 .into(),
             })),
-            "0203522d3107040380ddcd8383898506060102030405060708090a0b0c0d0e0f10027b7d02ac02000105",
+            "0203522d3107040380ddcd8383898506060102030405060708090a0b0c0d0e0f10027b7d02ac020001010502",
         ),
         (
             Change::Reservation(Box::new(NewReservation {
-                id: "库存".into(),
-                source: Source::Warehouses([WarehouseIx(2), WarehouseIx(130)].into()),
+                id: "R-2".into(),
+                source: Source::Planned {
+                    region: RegionIx(4),
+                    warehouses: [WarehouseIx(2), WarehouseIx(130)].into(),
+                },
+                destination: "geo:31.2,121.5".into(),
                 max_parcels: 0,
                 deadline: 0,
                 channel: None,
                 buyer: 0,
                 attributes: Box::default(),
-                lines: [NewLine { sku: SkuIx(0), pool: SHARED }].into(),
+                lines: [NewLine { sku: SkuIx(0), pool: SHARED, policy: DeductionPolicy::OnOrder }].into(),
             })),
-            "0206e5ba93e5ad9808020282010000010000",
+            "0203522d323004020282010e67656f3a33312e322c3132312e35000001000001",
+        ),
+        (
+            Change::Reservation(Box::new(NewReservation {
+                id: "库存".into(),
+                source: Source::Warehouses([WarehouseIx(2), WarehouseIx(130)].into()),
+                destination: Box::default(),
+                max_parcels: 0,
+                deadline: 0,
+                channel: None,
+                buyer: 0,
+                attributes: Box::default(),
+                lines: [NewLine { sku: SkuIx(0), pool: SHARED, policy: DeductionPolicy::OnOrder }].into(),
+            })),
+            "0206e5ba93e5ad980802028201000001000001",
         ),
         (
             Change::ReservationLine {
                 reservation: OwnerNo(999),
-                line: NewLine { sku: SkuIx(8), pool: SHARED },
+                line: NewLine { sku: SkuIx(8), pool: SHARED, policy: DeductionPolicy::OnPayment },
             },
-            "03020800",
+            "0302080002",
         ),
         (
             Change::Deadline { reservation: OwnerNo(990), deadline: 1_700_000_002_000_000, extensions: 2 },
             "04148092e6838389850602",
         ),
         (Change::RefundDue { reservation: OwnerNo(1) }, "05ce0f"),
+        (Change::Step { reservation: OwnerNo(999), attributes: b"{}".as_slice().into() }, "0f02027b7d"),
+        (Change::Step { reservation: OwnerNo(999), attributes: Box::default() }, "0f0200"),
     ]
 }
 
@@ -167,8 +188,12 @@ fn of_documents() -> Golden {
         (document(DocumentKind::Channel, LivePart::Nothing), "0b040253480003010203"),
         (document(DocumentKind::Region, LivePart::Nothing), "0b030253480003010203"),
         (
-            document(DocumentKind::Sku, LivePart::Sku { category: "books".into() }),
-            "0b010253480105626f6f6b7303010203",
+            document(DocumentKind::Sku, LivePart::Sku { category: "books".into(), policy: None }),
+            "0b010253480105626f6f6b730003010203",
+        ),
+        (
+            document(DocumentKind::Shop, LivePart::Shop { policy: Some(DeductionPolicy::OnPayment) }),
+            "0b06025348040203010203",
         ),
         (
             document(
@@ -210,6 +235,7 @@ fn bare() -> Vec<(Event, &'static str)> {
         (bare(Operation::Sweep, Outcome::Partial, false), "01010041020000"),
         (bare(Operation::Deduct, Outcome::Relocked, true), "01010004030100"),
         (bare(Operation::Amend, Outcome::ExpiredSoldOut, true), "01010022040100"),
+        (bare(Operation::PayOrder, Outcome::SoldOut, true), "01010024050100"),
     ]
 }
 

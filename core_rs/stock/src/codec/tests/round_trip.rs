@@ -3,14 +3,14 @@
 use crate::codec::CodecError;
 use crate::command::{DocumentKind, WarehouseState};
 use crate::event::{
-    Change, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine, NewReceipt,
-    NewReservation, NewTransfer, Operation, Outcome, Source,
+    Change, DeductionPolicy, DocumentChange, Event, Exception, ExceptionKind, Fingerprint, LivePart, NewLine,
+    NewReceipt, NewReservation, NewTransfer, Operation, Outcome, Source,
 };
 use crate::ids::{ChannelIx, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::{Kind, Movement};
 use crate::state::testing::Random;
 
-const CHANGES: usize = 14;
+const CHANGES: usize = 15;
 
 /// Small, large or extreme.
 fn number(random: &mut Random) -> u64 {
@@ -56,7 +56,20 @@ fn warehouses(random: &mut Random) -> Box<[WarehouseIx]> {
 }
 
 fn line(random: &mut Random) -> NewLine {
-    NewLine { sku: SkuIx(index(random)), pool: PoolIx(index(random)) }
+    let policy = random.pick(DeductionPolicy::ALL).unwrap();
+    NewLine { sku: SkuIx(index(random)), pool: PoolIx(index(random)), policy }
+}
+
+fn rule(random: &mut Random) -> Option<DeductionPolicy> {
+    if random.one_in(3) { None } else { random.pick(DeductionPolicy::ALL) }
+}
+
+fn source(random: &mut Random) -> Source {
+    match random.below(3) {
+        0 => Source::Region(RegionIx(index(random))),
+        1 => Source::Warehouses(warehouses(random)),
+        _ => Source::Planned { region: RegionIx(index(random)), warehouses: warehouses(random) },
+    }
 }
 
 fn movement(random: &mut Random, kind: Kind) -> Change {
@@ -74,11 +87,8 @@ fn movement(random: &mut Random, kind: Kind) -> Change {
 fn reservation(random: &mut Random) -> NewReservation {
     NewReservation {
         id: text(random),
-        source: if random.one_in(2) {
-            Source::Region(RegionIx(index(random)))
-        } else {
-            Source::Warehouses(warehouses(random))
-        },
+        source: source(random),
+        destination: text(random),
         max_parcels: index(random),
         deadline: signed(random),
         channel: random.one_in(2).then(|| ChannelIx(index(random))),
@@ -89,21 +99,21 @@ fn reservation(random: &mut Random) -> NewReservation {
 }
 
 fn live(random: &mut Random) -> LivePart {
-    match random.below(4) {
+    match random.below(5) {
         0 => LivePart::Nothing,
-        1 => LivePart::Sku { category: text(random) },
+        1 => LivePart::Sku { category: text(random), policy: rule(random) },
         2 => LivePart::Warehouse {
             state: [WarehouseState::Active, WarehouseState::Paused, WarehouseState::Closed][random.below(3)],
             skus: list(random, text),
             categories: list(random, text),
         },
+        3 => LivePart::Shop { policy: rule(random) },
         _ => LivePart::RoutePlan { warehouses: warehouses(random) },
     }
 }
 
 fn document(random: &mut Random) -> DocumentChange {
-    use DocumentKind::{Channel, Region, RoutePlan, Sku, Warehouse};
-    let kind = [Sku, Warehouse, Region, Channel, RoutePlan][random.below(5)];
+    let kind = random.pick(&DocumentKind::ALL).unwrap();
     DocumentChange { kind, id: text(random), live: live(random), body: bytes(random) }
 }
 
@@ -142,7 +152,8 @@ fn change(random: &mut Random, variant: usize) -> Change {
             quantity: signed(random),
             reservation: random.one_in(2).then(|| owner(random)),
         }),
-        12 => Change::Horizon { stamp_ms: number(random) },
+        12 => Change::Step { reservation: owner(random), attributes: bytes(random) },
+        13 => Change::Horizon { stamp_ms: number(random) },
         _ => Change::Checkpoint { state_hash: number(random) },
     }
 }
@@ -272,5 +283,5 @@ fn what_is_unknown_is_named() {
     assert_eq!(with(4, 9), unknown("outcome", 9, 4));
     assert_eq!(with(5, 0x20), unknown("flags", 0x20, 5));
     assert_eq!(with(6, 9), Err(CodecError::TooLong { length: 9, at: 6 }));
-    assert_eq!(with(7, 15), unknown("kind of change", 15, 7));
+    assert_eq!(with(7, 99), unknown("kind of change", 99, 7));
 }

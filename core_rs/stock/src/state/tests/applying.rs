@@ -164,6 +164,7 @@ fn what_is_not_there_is_refused_and_what_came_before_is_undone() {
         owned(Kind::ReceiveGood, no, 1, 0, 0, 1),
         owned(Kind::DraftTransfer, no, 1, 0, 0, 1),
         Change::RefundDue { reservation: OwnerNo(99) },
+        Change::Step { reservation: OwnerNo(99), attributes: Box::default() },
         Change::ReceiptLine { receipt: OwnerNo(99), sku: BOOK },
         Change::TransferClosed { transfer: OwnerNo(99) },
     ];
@@ -177,6 +178,7 @@ fn what_is_not_there_is_refused_and_what_came_before_is_undone() {
         owned(Kind::Unlock, no, 1, 1, 0, 1),
         owned(Kind::Increase, no, 1, 0, 0, 1),
         document(DocumentKind::Sku, "x", LivePart::Nothing),
+        document(DocumentKind::Shop, "another", LivePart::Shop { policy: None }),
         document(DocumentKind::RoutePlan, "nowhere", LivePart::RoutePlan { warehouses: Box::default() }),
         reservation("R", 1, &[0]),
     ];
@@ -294,7 +296,8 @@ fn a_transfer_closes_only_when_every_unit_is_accounted_for() {
 #[test]
 fn documents_get_the_sequence_as_version_and_keep_their_index() {
     let mut state = shop();
-    let renamed = document(DocumentKind::Sku, "book", LivePart::Sku { category: "paper".into() });
+    let renamed =
+        document(DocumentKind::Sku, "book", LivePart::Sku { category: "paper".into(), policy: None });
     let sequence = apply(&mut state, vec![renamed, sku("cup")]);
     assert_eq!(state.find_sku("book"), Some(BOOK));
     assert_eq!((&*state.sku(BOOK).category, state.find_sku("cup")), ("paper", Some(SkuIx(2))));

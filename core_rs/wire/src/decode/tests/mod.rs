@@ -1,6 +1,7 @@
 //! Each request becomes its command, and whatever has not the right form is refused by the path of its field.
 
 mod commands;
+mod orders;
 mod refusals;
 
 use lockstock_stock::limits::Limits;
@@ -16,15 +17,25 @@ pub(super) fn sent(method: &str, message: &impl Message) -> Checked<String> {
     with_request(method, message, |request| format!("{:?}", request.command))
 }
 
+/// The fake hash of a buyer is the length of its name.
+const fn context(limits: &Limits) -> Context<'_> {
+    Context { limits, buyer: &|buyer| buyer.len() as u128, fresh_key: &|| FRESH }
+}
+
 pub(super) fn with_request<T>(
     method: &str,
     message: &impl Message,
     show: impl FnOnce(&Request<'_>) -> T,
 ) -> Checked<T> {
-    let limits = Limits::default();
-    let context = Context { limits: &limits, buyer: &|buyer| buyer.len() as u128, fresh_key: &|| FRESH };
-    let asked = read(method, &message.encode_to_vec()).unwrap().unwrap();
-    request(&asked, &context).map(|request| show(&request))
+    let bytes = message.encode_to_vec();
+    if let Some(asked) = Asked::read(method, &bytes) {
+        return request(&asked.unwrap(), &context(&Limits::default())).map(|request| show(&request));
+    }
+    if let Some(step) = Step::read(method, &bytes) {
+        return request(&step.unwrap(), &context(&Limits::default())).map(|request| show(&request));
+    }
+    let planned = Planned::read(method, &bytes).unwrap()?;
+    request(&planned, &context(&Limits::default())).map(|request| show(&request))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands where the result of `sent` is compared")]
