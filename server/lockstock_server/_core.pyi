@@ -91,6 +91,9 @@ class Engine:
         setting is wrong or the address cannot be bound.
         """
 
+    def buyer_hash(self, buyer: str) -> str:
+        """The keyed hash of a buyer as the projection has it: 32 hexadecimal digits; empty for nobody."""
+
     def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:
         """The next rows after sequence `after`, at most to the durable sequence; None when there are none.
 
@@ -126,10 +129,14 @@ class Offline:
     """A data directory opened for reading only, no engine running."""
 
     @staticmethod
-    def open(data_dir: str, until: int | None = None) -> Offline:
+    def open(
+        data_dir: str, until: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Offline:
         """Replays the journal from its first record up to `until`, checking every invariant after every event.
 
-        Raises CoreError on damage, with segment and offset.
+        `progress` is told how many events are done, and how many there are in all: at the start, some 20 times a
+        second at most, at the end. What it raises ends the replay and is raised here. Raises CoreError on damage,
+        with segment and offset.
         """
 
     def summary(self) -> str:
@@ -162,6 +169,23 @@ def movements() -> str:
 def columns() -> str:
     """The column table of the projection, as JSON: table -> key columns, delta columns, last-value columns."""
 
+def route(
+    asks: list[tuple[int, int]],
+    offers: list[list[tuple[int, int]]],
+    free: list[int],
+    max_parcels: int,
+    allow_partial: bool,
+) -> str:
+    """Who gives what to an order, by the engine's own chooser, as JSON.
+
+    `asks` has `(index of the SKU, units)` for each line; `offers`, for each SKU, `(position, units above zero)` by
+    position in the plan; `free`, for each SKU, what may be taken of it at most. `max_parcels` 0: no limit.
+
+    `{"takes": [[line, position, units], ...], "refused": [[line, units], ...], "split_exact": true}`, lines from
+    1; or `{"short": [index of the SKU, ...]}`; or `{"parcels_needed": n}`. Raises CoreError where the numbers make
+    no order.
+    """
+
 def limits() -> str:
     """The limits of the contract and the defaults of the settable ones, as JSON: name -> whole number."""
 
@@ -176,4 +200,5 @@ __all__ = [
     "limits",
     "movements",
     "reasons",
+    "route",
 ]

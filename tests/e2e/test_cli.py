@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,60 @@ def test_verify_agrees_and_finds_a_changed_row_and_a_damaged_journal(
     assert "offset" in json.loads(broken.stdout)["faults"][0]
 
 
-def test_rebuild_drops_the_database_and_the_next_start_builds_the_same(
+def on_a_terminal(*arguments: str, here: tuple[Path, str]) -> str:
+    """What a command over a data directory and a database shows of itself on a terminal."""
+    terminal, its_end = os.openpty()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTOCK_")}
+    given = {"LOCKSTOCK_DATA_DIR": str(here[0]), "LOCKSTOCK_DATABASE_URL": here[1], "TERM": "xterm"}
+    command = [sys.executable, "-m", "lockstock_server.cli", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=its_end, env=clean | given) as running:
+        os.close(its_end)
+        shown = b""
+        # Linux ends a terminal that nobody writes to any more with an error.
+        with suppress(OSError):
+            while read := os.read(terminal, 4_096):
+                shown += read
+        os.close(terminal)
+    assert running.returncode == 0, shown
+    return shown.decode()
+
+
+def test_long_work_shows_how_far_it_is_on_a_terminal_and_never_in_json(
     server: ServerProcess, tmp_path: Path
 ) -> None:
     assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
     assert server.stop() == 0
-    assert lockstock("rebuild", data_dir=server.data_dir, url=server.database_url).returncode == 0
+    here = (server.data_dir, server.database_url)
+    verified = on_a_terminal("verify", here=here)
+    for work in ("replaying the journal", "replaying to where the database stands", "comparing the tables"):
+        assert work in verified
+    assert "building the database" in on_a_terminal("rebuild", here=here)
+    assert on_a_terminal("verify", "--json", here=here) == ""
+
+
+def test_rebuild_builds_the_database_again_from_the_journal(server: ServerProcess, tmp_path: Path) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    refused = lockstock("rebuild", data_dir=server.data_dir, url=server.database_url)
+    assert (refused.returncode, "--drop-only" in refused.stderr) == (1, True), "a server is running"
+    assert server.stop() == 0
+    rebuilt = lockstock("rebuild", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stderr == "", "no bar where there is no terminal"
+    verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert verified.returncode == 0, verified.stdout
+    found = json.loads(verified.stdout)
+    assert found["database_sequence"] == json.loads(rebuilt.stdout)["database_sequence"] > 0
+
+
+def test_rebuild_may_only_drop_and_the_next_start_builds_the_same(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    assert server.stop() == 0
+    dropped = lockstock("rebuild", "--drop-only", data_dir=server.data_dir, url=server.database_url)
+    assert dropped.returncode == 0, dropped.stderr
+    verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)
+    assert json.loads(verified.stdout)["database_sequence"] is None
     server.start()
     assert server.stop() == 0
     verified = lockstock("verify", "--json", data_dir=server.data_dir, url=server.database_url)

@@ -62,6 +62,13 @@ def call(address: str, method: str, request: bytes) -> tuple[str, bytes]:
 READS: list[tuple[str, Message | bytes]] = [
     ("GetStock", stock_pb2.GetStockRequest(sku="book")),
     ("GetStock", stock_pb2.GetStockRequest(sku="none")),
+    ("BatchGetStock", stock_pb2.BatchGetStockRequest(skus=["book"])),
+    ("BatchGetStock", stock_pb2.BatchGetStockRequest(skus=["book", "book"])),
+    ("GetSalesStock", stock_pb2.GetSalesStockRequest(skus=["book"])),
+    ("GetSalesStock", stock_pb2.GetSalesStockRequest(skus=["book"], channel="none")),
+    ("GetDispatchStock", stock_pb2.GetDispatchStockRequest(skus=["book"], warehouse="W")),
+    ("GetDispatchStock", stock_pb2.GetDispatchStockRequest(skus=["book"], region="none")),
+    ("GetWarehouseStock", stock_pb2.GetWarehouseStockRequest(skus=["book"])),
     ("GetReservation", stock_pb2.GetReservationRequest(reservation_id="none")),
     ("Lock", lock("x", quantity=2_000_000)),
     ("Lock", lock("x", quantity=0)),

@@ -150,6 +150,8 @@ class Journal:
         changes = [self._history(schema.operations, (sequence,))]
         ordinals = range(self.random.randrange(3))
         changes += [self._history(schema.movements, (sequence, ordinal)) for ordinal in ordinals]
+        ordinals = range(self.random.randrange(2))
+        changes += [self._history(schema.document_versions, (sequence, ordinal)) for ordinal in ordinals]
         for _ in range(self.random.randrange(4)):
             table = self.random.choice(LIVE)
             if self._known and self.random.random() < 0.7:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -217,6 +217,23 @@ def test_a_closed_engine_refuses_and_its_directory_can_be_read_and_opened_again(
     again.close()
 
 
+def test_a_replay_tells_how_far_it_is_and_ends_with_what_the_listener_raises(
+    tmp_path: Path, engine: _core.Engine
+) -> None:
+    last = json.loads(engine.status())["durable_sequence"]
+    engine.close()
+    told: list[tuple[int, int]] = []
+    _core.Offline.open(str(tmp_path / "data"), None, lambda done, in_all: told.append((done, in_all)))
+    assert (told[0], told[-1]) == ((0, last), (last, last))
+    assert told == sorted(told)
+
+    def interrupted(done: int, in_all: int) -> None:
+        raise KeyboardInterrupt(f"{done} of {in_all}")
+
+    with pytest.raises(KeyboardInterrupt, match=f"0 of {last}"):
+        _core.Offline.open(str(tmp_path / "data"), progress=interrupted)
+
+
 def test_rows_come_in_batches_up_to_what_is_durable(engine: _core.Engine) -> None:
     last = json.loads(engine.status())["durable_sequence"]
     batch = engine.projection_batch(0, 1_000, "json")
@@ -225,6 +242,60 @@ def test_rows_come_in_batches_up_to_what_is_durable(engine: _core.Engine) -> Non
     tables = {table: (rows, json.loads(formatted)) for table, rows, formatted in batch.tables}
     assert tables["operations"][0] == last == len(tables["operations"][1])
     assert engine.projection_batch(last, 1_000, "copy") is None
+
+
+def routed(
+    asks: list[tuple[int, int]],
+    offers: list[list[tuple[int, int]]],
+    free: list[int],
+    max_parcels: int = 0,
+    *,
+    allow_partial: bool = False,
+) -> Any:
+    return json.loads(_core.route(asks, offers, free, max_parcels, allow_partial))
+
+
+def test_the_engines_own_chooser_routes_plain_numbers() -> None:
+    books_and_pens = [[(0, 3), (2, 9)], [(2, 5), (3, 5)]]
+    whole = {"refused": [], "split_exact": True}
+    asks = [(0, 4), (1, 5)]
+    assert routed(asks, books_and_pens, [99, 99]) == {"takes": [[1, 2, 4], [2, 2, 5]], **whole}
+    asks = [(0, 2), (1, 7), (0, 3)]
+    takes = [[1, 2, 2], [2, 2, 5], [2, 3, 2], [3, 2, 3]]
+    assert routed(asks, books_and_pens, [99, 99]) == {"takes": takes, **whole}
+    assert routed(asks, books_and_pens, [99, 99], 1) == {"parcels_needed": 2}
+    assert routed(asks, books_and_pens, [4, 6]) == {"short": [0, 1]}
+    partly = {"takes": [[1, 2, 2], [2, 2, 5], [2, 3, 1], [3, 2, 2]], "refused": [[2, 1], [3, 1]]}
+    assert routed(asks, books_and_pens, [4, 6], allow_partial=True) == {**partly, "split_exact": True}
+    many = routed([(0, 4)], [[(at, 1) for at in range(17)]], [99])
+    assert (len(many["takes"]), many["split_exact"]) == (4, False)
+
+
+def test_numbers_that_make_no_order_are_an_error_of_the_core() -> None:
+    for asks, offers, free, says in [
+        ([(1, 1)], [[(0, 1)]], [1], "which is none"),
+        ([(0, 0)], [[(0, 1)]], [1], "QUANTITY_OUT_OF_RANGE"),
+        ([(0, 10**12), (0, 1)], [[(0, 1)]], [1], "QUANTITY_OUT_OF_RANGE"),
+        ([(0, 1)], [[(0, 1)]], [], "free is of 0"),
+        ([(0, 1)], [[(1, 1), (0, 1)]], [1], "not ordered"),
+        ([(0, 1)], [[(1, 1), (1, 1)]], [1], "not ordered"),
+        ([(0, 1)], [[(0, 0)]], [1], "out of range"),
+        ([(0, 1)], [[(0, 2**62), (1, 2**62)]], [1], "out of range"),
+    ]:
+        with pytest.raises(_core.CoreError, match=says):
+            routed(asks, offers, free)
+
+
+def test_a_buyer_is_found_by_the_hash_that_stands_in_the_rows(engine: _core.Engine) -> None:
+    request = op.LockRequest.FromString(lock("order"))
+    request.buyer = "ann@example.org"
+    assert engine.call_blocking(STOCK + "Lock", request.SerializeToString())[0]
+    batch = engine.projection_batch(0, 1_000, "json")
+    assert batch is not None
+    rows = next(json.loads(formatted) for table, _, formatted in batch.tables if table == "reservations")
+    hashed = engine.buyer_hash("ann@example.org")
+    assert (len(hashed), hashed in rows[0]) == (32, True)
+    assert engine.buyer_hash("") == ""
 
 
 def test_the_facts_of_the_core_are_those_of_the_contract() -> None:

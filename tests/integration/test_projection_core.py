@@ -7,23 +7,25 @@ import json
 import random
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lockstock.internal.v1 import documents_pb2 as documents
 from lockstock.v1 import operations_pb2 as operations
 from lockstock_server import _core
-from lockstock_server.projection import rebuild
+from lockstock_server.projection import rebuild, schema
 from lockstock_server.projection.compare import compare
-from lockstock_server.projection.database import read_position
+from lockstock_server.projection.database import open_database, read_position
 from lockstock_server.projection.errors import ProjectionError
 from lockstock_server.projection.projector import Projector, ProjectorState
+from sqlalchemy import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from google.protobuf.message import Message
+    from sqlalchemy import Select
 
 SOON = 60.0
 SKUS = ["apple", "caf\u00e9", 'quo"ted', "back\\slash"]
@@ -67,16 +69,7 @@ class Shop:
                 kind=documents.DOCUMENT_KIND_CHANNEL, id="web", expected_version=-1, body=b"{}"
             )
         ]
-        put += [
-            documents.PutDocument(
-                kind=documents.DOCUMENT_KIND_SKU,
-                id=sku,
-                expected_version=-1,
-                sku=documents.SkuLive(category="c"),
-                body=b'{"a":"\\t"}',
-            )
-            for sku in SKUS
-        ]
+        put += [self.sku(sku, b'{"a":"\\t"}') for sku in SKUS]
         put += [
             documents.PutDocument(
                 kind=documents.DOCUMENT_KIND_WAREHOUSE,
@@ -87,14 +80,22 @@ class Shop:
             )
             for warehouse in WAREHOUSES
         ]
-        request = documents.PutDocumentsRequest(documents=put, method="test")
-        assert self._call("/lockstock.internal.v1.Documents/PutDocuments", request)
+        self.put(*put)
         lines = [
             operations.StockLine(sku=sku, warehouse=warehouse, quantity=10_000)
             for sku in SKUS
             for warehouse in WAREHOUSES
         ]
         assert self.call("OtherReceipt", operations.OtherReceiptRequest(lines=lines))
+
+    def sku(self, sku: str, body: bytes) -> documents.PutDocument:
+        live = documents.SkuLive(category="c")
+        kind = documents.DOCUMENT_KIND_SKU
+        return documents.PutDocument(kind=kind, id=sku, expected_version=-1, sku=live, body=body)
+
+    def put(self, *put: documents.PutDocument) -> None:
+        request = documents.PutDocumentsRequest(documents=put, method="test")
+        assert self._call("/lockstock.internal.v1.Documents/PutDocuments", request)
 
     def sell(self, name: str, orders: int) -> None:
         """Makes some orders; most go on to be paid, shipped and partly returned."""
@@ -196,7 +197,40 @@ def test_the_database_is_an_exact_prefix_of_the_journal_under_load(url: str, dat
     engine.close()
     assert sequence > 50
     assert_exact(url, data_dir, sequence)
-    assert min(compare(url, data_dir).rows[name] for name in ("stock", "allocations", "movements")) > 0
+    rows = compare(url, data_dir).rows
+    assert min(rows[name] for name in ("stock", "allocations", "movements", "document_versions")) > 0
+
+
+def test_the_steps_of_an_owner_and_a_document_as_it_stood_are_found(url: str, data_dir: Path) -> None:
+    engine = open_engine(data_dir)
+    shop = Shop(engine)
+    shop.stock_up()
+    listed = operations.WarehouseList(warehouses=["SH"])
+    lines = [operations.OrderLine(sku="apple", quantity=1)]
+    assert shop.call("Lock", operations.LockRequest(reservation_id="one", lines=lines, warehouses=listed))
+    shop.put(shop.sku("apple", b"\xff"), shop.sku("caf\u00e9", b"{}"))
+    renamed = durable(engine)
+    assert shop.call("Deduct", operations.DeductRequest(reservation_id="one"))
+    with projecting(engine, url) as projector:
+        assert projector.wait_for(durable(engine), SOON)
+    assert_exact(url, data_dir, durable(engine))
+    engine.close()
+
+    steps = select(schema.operations.c.operation).where(schema.operations.c.owner == "one")
+    versions = schema.document_versions
+    of_apple = (versions.c.kind == "SKU") & (versions.c.id == "apple")
+
+    def body_at(sequence: int) -> Select[Any]:
+        then = select(versions.c.body).where(of_apple, versions.c.sequence <= sequence)
+        return then.order_by(versions.c.sequence.desc()).limit(1)
+
+    database = open_database(url)
+    with database.connect() as connection:
+        found = connection.execute(steps.order_by(schema.operations.c.sequence)).scalars().all()
+        assert found == ["LOCK", "DEDUCT"]
+        assert connection.execute(body_at(renamed - 1)).scalar_one() == '{"a":"\\t"}'
+        assert connection.execute(body_at(renamed)).scalar_one() == "\\xff"
+    database.dispose()
 
 
 def test_engine_and_projector_start_again_where_they_stopped(url: str, data_dir: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from lockstock_server.projection import rebuild
 from lockstock_server.projection.database import open_database
 from lockstock_server.projection.difference import Comparison, compare_database
-from lockstock_server.projection.errors import ProjectionError
+from lockstock_server.projection.errors import DatabaseAwayError, ProjectionError
 from lockstock_server.projection.projector import Projector, ProjectorState, ProjectorStatus
 from projection_journal import Batch, Journal
 from sqlalchemy import create_engine, text
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import PostgreSQL
+    from lockstock_server.progress import Step
 
 SOON = 60.0
 
@@ -176,6 +177,36 @@ def test_dropped_while_it_is_stopped_it_is_built_again_the_same_to_the_row(
         assert projector.wait_for(200, SOON)
     for url in urls:
         assert_exact(url, journal)
+
+
+def test_it_is_built_offline_and_tells_how_far_it_is(url: str) -> None:
+    journal = Journal(random.Random(17))
+    journal.append(120)
+    told: list[tuple[int, int]] = []
+
+    def watch(_work: str) -> Step:
+        return lambda done, in_all: told.append((done, in_all))
+
+    assert rebuild.build(journal, url, watch) == 120
+    assert (told[0], told[-1]) == ((0, 120), (120, 120))
+    assert told == sorted(told)
+    assert_exact(url, journal)
+    journal.append(5)
+    rebuild.drop(url)
+    assert rebuild.build(journal, url) == 125
+    assert_exact(url, journal)
+
+
+def test_a_build_that_cannot_go_on_says_why(url: str) -> None:
+    journal = Journal(random.Random(18))
+    journal.append(20)
+    with following(journal, url) as projector:
+        assert projector.wait_for(20, SOON)
+    other = Journal(random.Random(19), journal_id="0190a000-0000-4000-8000-000000000002")
+    with pytest.raises(ProjectionError, match="belongs to journal"):
+        rebuild.build(other, url)
+    with pytest.raises(DatabaseAwayError):
+        rebuild.build(journal, "sqlite:////nowhere/at/all.sqlite3")
 
 
 def test_the_database_of_another_journal_refuses_the_start(url: str) -> None:

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use lockstock_journal::disk::{Disk, RealDisk};
 use lockstock_journal::{Recovered, inspect, journal_id, segments, snapshot};
@@ -19,6 +20,9 @@ use crate::event_json::event_json;
 use crate::recovery::read_snapshot;
 use crate::replay::{Events, ReplayError, replay};
 use crate::status::{hash_text, uuid_text};
+
+/// How long a replay goes on at least before it tells again how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(50);
 
 /// Why a data directory cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +49,12 @@ pub enum OfflineError {
         last: Sequence,
         /// What was asked for.
         until: Sequence,
+    },
+    /// Whoever watched it did not want it to go on.
+    #[error("the replay was stopped at sequence {at}")]
+    Stopped {
+        /// Where it was.
+        at: Sequence,
     },
 }
 
@@ -99,6 +109,16 @@ impl Offline {
     /// Replays the journal from its first record up to `until` (its end by default). Every event is checked
     /// as it is applied, every journalled hash is compared, and at the end every invariant of the whole state.
     pub fn open(data_dir: &Path, until: Option<Sequence>) -> Result<Self, OfflineError> {
+        Self::open_watched(data_dir, until, |_, _| true)
+    }
+
+    /// The same; `watch` is told how many events are done, of how many in all, at the start, some 20 times a
+    /// second at most, and at the end. It says whether to go on.
+    pub fn open_watched(
+        data_dir: &Path,
+        until: Option<Sequence>,
+        mut watch: impl FnMut(Sequence, Sequence) -> bool,
+    ) -> Result<Self, OfflineError> {
         let layout = Layout::of(data_dir);
         let found = until.map_or_else(|| find(&layout), |until| find_until(&layout, until))?;
         let until = found.last;
@@ -106,6 +126,11 @@ impl Offline {
         let mut snapshots = snapshots(&layout, &found)?;
         let mut state = State::default();
         let mut checkpoints = 0;
+        let mut goes_on = watch(0, until);
+        if !goes_on {
+            return Err(OfflineError::Stopped { at: 0 });
+        }
+        let mut told = Instant::now();
         let replayed = replay(&mut state, &disk, &layout.journal, until, |state, event| {
             for file in
                 snapshots.iter_mut().filter(|file| file.sequence == event.sequence && file.problem.is_none())
@@ -114,13 +139,20 @@ impl Offline {
             }
             checkpoints +=
                 u64::from(event.changes.iter().any(|change| matches!(change, Change::Checkpoint { .. })));
-            true
+            if event.sequence == until || told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                goes_on = watch(event.sequence, until);
+            }
+            goes_on
         })
         .map_err(|error| match find(&layout) {
             // Not damage: what was asked for was never there.
             Ok(found) if found.last < until => OfflineError::Short { last: found.last, until },
             _ => error.into(),
         })?;
+        if !goes_on {
+            return Err(OfflineError::Stopped { at: state.sequence() });
+        }
         state.check()?;
         let summary = Summary {
             journal_id: uuid_text(found.journal_id),

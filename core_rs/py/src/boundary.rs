@@ -1,4 +1,4 @@
-//! Leaving and re-entering Python: the one helper, and the one error.
+//! Leaving and re-entering Python: the one helper each way, and the one error.
 
 use std::fmt::Display;
 use std::process;
@@ -31,22 +31,28 @@ pub enum ExitCode {
     Engine = 70,
 }
 
-/// An error of the core: a sentence and what the process ends with.
+/// Why a call from Python fails.
 #[derive(Debug)]
-pub struct Error {
-    code: ExitCode,
-    sentence: String,
+pub enum Error {
+    /// An error of the core: a sentence and what the process ends with.
+    Core(ExitCode, String),
+    /// What a hook of Python's raised.
+    Hook(PyErr),
 }
 
 impl Error {
     /// From whatever says a sentence.
     pub fn new(code: ExitCode, sentence: impl Display) -> Self {
-        Self { code, sentence: sentence.to_string() }
+        Self::Core(code, sentence.to_string())
     }
 
     fn raise(self, py: Python<'_>) -> PyErr {
-        let error = CoreError::new_err(self.sentence);
-        match error.value(py).setattr("code", self.code as i32) {
+        let (code, sentence) = match self {
+            Self::Core(code, sentence) => (code, sentence),
+            Self::Hook(raised) => return raised,
+        };
+        let error = CoreError::new_err(sentence);
+        match error.value(py).setattr("code", code as i32) {
             Ok(()) => error,
             Err(other) => other,
         }
@@ -57,6 +63,14 @@ impl Error {
 /// its error.
 pub fn detached<T: Send>(py: Python<'_>, f: impl FnOnce() -> Result<T, Error> + Send) -> PyResult<T> {
     py.detach(f).map_err(|error| error.raise(py))
+}
+
+/// Calls a hook of Python's from where the interpreter was left, or never was.
+pub fn asked<T>(
+    hook: &Py<PyAny>,
+    ask: impl for<'py> FnOnce(Python<'py>, &Bound<'py, PyAny>) -> PyResult<T>,
+) -> PyResult<T> {
+    Python::attach(|py| ask(py, hook.bind(py)))
 }
 
 /// Seconds from Python.

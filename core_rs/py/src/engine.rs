@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockstock_engine::projection::{Format, Projection};
+use lockstock_engine::projection::{self, Format, Projection};
 use lockstock_engine::{Config, OpenError};
 use lockstock_wire::status::Failure;
 use lockstock_wire::{Caller, Door, fast_lane};
@@ -166,6 +166,11 @@ impl Engine {
                 serde_json::from_str(settings).map_err(|error| Error::new(ExitCode::Settings, error))?;
             FastLane::serve(Arc::clone(&self.open.get()?.door), address, settings, authorize)
         })
+    }
+
+    /// The keyed hash of a buyer, as the projection has it; empty for nobody.
+    fn buyer_hash(&self, py: Python<'_>, buyer: &str) -> PyResult<String> {
+        detached(py, || Ok(projection::buyer_text(self.engine()?.buyer_hash(buyer))))
     }
 
     /// The next rows after sequence `after`; None when there are none.

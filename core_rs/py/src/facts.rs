@@ -75,6 +75,7 @@ pub fn limits() -> String {
         "counter_max": bounds::COUNTER_MAX,
         "lines_max": bounds::LINES_MAX,
         "warehouses_max": bounds::WAREHOUSES_MAX,
+        "levels_max": bounds::LEVELS_MAX,
         "commands_max": bounds::COMMANDS_MAX,
         "id_bytes_max": bounds::ID_BYTES_MAX,
         "reason_bytes_max": bounds::REASON_BYTES_MAX,

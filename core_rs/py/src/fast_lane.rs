@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::boundary::{Error, ExitCode, Owned, detached, seconds};
+use crate::boundary::{Error, ExitCode, Owned, asked, detached, seconds};
 
 /// The running fast lane.
 #[pyclass(frozen, module = "lockstock_server._core")]
@@ -24,9 +24,8 @@ impl FastLane {
         settings: Settings,
         authorize: Option<Py<PyAny>>,
     ) -> Result<Self, Error> {
-        let authorize = authorize.map(|hook| -> Arc<Authorize> {
-            Arc::new(move |caller, method| Python::attach(|py| asked(py, &hook, caller, method)))
-        });
+        let authorize = authorize
+            .map(|hook| -> Arc<Authorize> { Arc::new(move |caller, method| allowed(&hook, caller, method)) });
         let lane = fast_lane::FastLane::serve(door, address, settings, authorize).map_err(|error| {
             let code = match &error {
                 ServeError::Settings(_) => ExitCode::Settings,
@@ -40,26 +39,31 @@ impl FastLane {
 }
 
 /// Asks Python's hook. One that fails allows nothing, and says so where Python says such things.
-fn asked(py: Python<'_>, hook: &Py<PyAny>, caller: &MetadataMap, method: &str) -> bool {
-    let answer = || -> PyResult<bool> {
-        let metadata = PyDict::new(py);
-        for entry in caller.iter() {
-            match entry {
-                KeyAndValueRef::Ascii(name, value) => {
-                    metadata.set_item(name.as_str(), String::from_utf8_lossy(value.as_bytes()))?;
-                }
-                KeyAndValueRef::Binary(name, value) => {
-                    let bytes = value.to_bytes().map_err(|error| PyValueError::new_err(error.to_string()))?;
-                    metadata.set_item(name.as_str(), PyBytes::new(py, &bytes))?;
-                }
+fn allowed(hook: &Py<PyAny>, caller: &MetadataMap, method: &str) -> bool {
+    let ask = |py: Python<'_>, hook: &Bound<'_, PyAny>| {
+        let answer = metadata(py, caller).and_then(|caller| hook.call1((caller, method))?.is_truthy());
+        Ok(answer.unwrap_or_else(|error| {
+            error.write_unraisable(py, Some(hook));
+            false
+        }))
+    };
+    asked(hook, ask).unwrap_or(false)
+}
+
+fn metadata<'py>(py: Python<'py>, caller: &MetadataMap) -> PyResult<Bound<'py, PyDict>> {
+    let metadata = PyDict::new(py);
+    for entry in caller.iter() {
+        match entry {
+            KeyAndValueRef::Ascii(name, value) => {
+                metadata.set_item(name.as_str(), String::from_utf8_lossy(value.as_bytes()))?;
+            }
+            KeyAndValueRef::Binary(name, value) => {
+                let bytes = value.to_bytes().map_err(|error| PyValueError::new_err(error.to_string()))?;
+                metadata.set_item(name.as_str(), PyBytes::new(py, &bytes))?;
             }
         }
-        hook.call1(py, (metadata, method))?.is_truthy(py)
-    };
-    answer().unwrap_or_else(|error| {
-        error.write_unraisable(py, Some(hook.bind(py)));
-        false
-    })
+    }
+    Ok(metadata)
 }
 
 #[pymethods]

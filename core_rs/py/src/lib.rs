@@ -9,6 +9,7 @@ mod facts;
 mod fast_lane;
 mod metrics;
 mod offline;
+mod route;
 
 use mimalloc::MiMalloc;
 use pyo3::prelude::*;
@@ -32,6 +33,8 @@ mod _core {
     use crate::fast_lane::FastLane;
     #[pymodule_export]
     use crate::offline::Offline;
+    #[pymodule_export]
+    use crate::route::route;
 
     /// How the extension was built.
     #[pymodule_export]

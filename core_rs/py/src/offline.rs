@@ -6,7 +6,7 @@ use lockstock_engine::projection::expected_rows;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::boundary::{Error, ExitCode, detached, json};
+use crate::boundary::{Error, ExitCode, asked, detached, json};
 
 /// A data directory opened for reading only, no engine running.
 #[pyclass(frozen, module = "lockstock_server._core")]
@@ -17,14 +17,28 @@ pub struct Offline {
 
 #[pymethods]
 impl Offline {
-    /// Replays the journal, checking every invariant after every event.
+    /// Replays the journal, checking every invariant after every event; `progress` is told how far it is.
     #[staticmethod]
-    #[pyo3(signature = (data_dir, until = None))]
-    fn open(py: Python<'_>, data_dir: &str, until: Option<u64>) -> PyResult<Self> {
-        detached(py, || {
-            let replayed = lockstock_engine::Offline::open(Path::new(data_dir), until)
-                .map_err(|error| damage(&error))?;
-            Ok(Self { data_dir: PathBuf::from(data_dir), replayed })
+    #[pyo3(signature = (data_dir, until = None, progress = None))]
+    fn open(
+        py: Python<'_>,
+        data_dir: &str,
+        until: Option<u64>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        detached(py, move || {
+            let mut raised = None;
+            let watch = |done, all| {
+                let Some(hook) = &progress else { return true };
+                raised = asked(hook, |_, hook| hook.call1((done, all)).map(drop)).err();
+                raised.is_none()
+            };
+            let replayed = lockstock_engine::Offline::open_watched(Path::new(data_dir), until, watch);
+            match (raised, replayed) {
+                (Some(raised), _) => Err(Error::Hook(raised)),
+                (None, Ok(replayed)) => Ok(Self { data_dir: PathBuf::from(data_dir), replayed }),
+                (None, Err(error)) => Err(damage(&error)),
+            }
         })
     }
 

@@ -149,7 +149,8 @@ fn numbered(number: u64) -> Arc<str> {
 }
 
 /// Whom an event answers for: what it created, else what it changed first. A sweep answers for nobody.
-fn answers_for(event: &Event) -> Option<(OwnerKind, OwnerNo)> {
+#[must_use]
+pub fn answers_for(event: &Event) -> Option<(OwnerKind, OwnerNo)> {
     if event.operation == Operation::Sweep {
         return None;
     }

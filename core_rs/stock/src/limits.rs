@@ -10,6 +10,8 @@ pub const COUNTER_MAX: Units = 1_000_000_000_000_000;
 pub const LINES_MAX: usize = 2_000;
 /// The most warehouses a caller may list.
 pub const WAREHOUSES_MAX: usize = 1_000;
+/// The most levels (a SKU in a warehouse) that the answer to a read may have.
+pub const LEVELS_MAX: usize = 40_000;
 /// The most commands a batch may have.
 pub const COMMANDS_MAX: usize = 8_190;
 /// The longest id, in bytes.

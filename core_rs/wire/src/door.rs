@@ -16,7 +16,7 @@ use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost::{DecodeError, Message};
 
 use crate::decode::{self, Asks, Context};
-use crate::encode;
+use crate::encode::{self, Counters};
 use crate::method::{self, Caller, Method};
 use crate::proto::lockstock::v1::command::Operation as Asked;
 use crate::proto::lockstock::{internal::v1 as internal, v1};
@@ -163,6 +163,10 @@ impl Door {
                 Ok(self.run(Shape::Batch, &asked))
             }
             Method::GetStock => self.get_stock(&read(bytes)?),
+            Method::BatchGetStock => self.batch_get_stock(&read(bytes)?),
+            Method::GetSalesStock => self.get_sales_stock(&read(bytes)?),
+            Method::GetDispatchStock => self.get_dispatch_stock(&read(bytes)?),
+            Method::GetWarehouseStock => self.get_warehouse_stock(&read(bytes)?),
             Method::GetReservation => self.get_reservation(&read(bytes)?),
             Method::CheckAvailability => self.check_availability(&read(bytes)?),
             Method::PutDocuments => Ok(self.put(Shape::Change, &[read(bytes)?])),
@@ -323,7 +327,37 @@ impl Door {
 
     fn get_stock(&self, request: &v1::GetStockRequest) -> Result<Called, Refusal> {
         let (sku, warehouses) = decode::stock(request)?;
-        Ok(self.show_read(self.engine.read(|state, _| encode::stock(state, sku, warehouses))))
+        Ok(self.show_counters(&[sku], warehouses, Counters::stock))
+    }
+
+    fn batch_get_stock(&self, request: &v1::BatchGetStockRequest) -> Result<Called, Refusal> {
+        Ok(self.show_counters(decode::skus(&request.skus)?, &[], Counters::stocks))
+    }
+
+    fn get_sales_stock(&self, request: &v1::GetSalesStockRequest) -> Result<Called, Refusal> {
+        let (skus, channel) = decode::sales(request)?;
+        Ok(self.show_read(self.engine.read(|state, _| encode::sales(state, skus, channel))))
+    }
+
+    fn get_dispatch_stock(&self, request: &v1::GetDispatchStockRequest) -> Result<Called, Refusal> {
+        let (skus, place) = decode::dispatch(request)?;
+        Ok(self.show_read(self.engine.read(|state, _| encode::dispatch(state, skus, place))))
+    }
+
+    fn get_warehouse_stock(&self, request: &v1::GetWarehouseStockRequest) -> Result<Called, Refusal> {
+        let (skus, warehouses) = decode::warehouse_layer(request)?;
+        Ok(self.show_counters(skus, warehouses, Counters::warehouse_layer))
+    }
+
+    /// Copies counters under the engine's lock and makes the message after it.
+    fn show_counters<M: Message, S: AsRef<str>>(
+        &self,
+        skus: &[S],
+        warehouses: &[String],
+        message: fn(Counters) -> M,
+    ) -> Called {
+        let (copied, seen) = self.engine.read(|state, _| encode::counters(state, skus, warehouses));
+        self.show_read((copied.map(message), seen))
     }
 
     fn get_reservation(&self, request: &v1::GetReservationRequest) -> Result<Called, Refusal> {

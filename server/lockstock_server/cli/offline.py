@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lockstock_server import _core
+from lockstock_server import _core, compose
+from lockstock_server.cli import progress
 from lockstock_server.cli.output import (
     Exit,
     Json,
@@ -18,7 +19,8 @@ from lockstock_server.cli.output import (
     show_json,
     show_table,
 )
-from lockstock_server.projection import compare, rebuild
+from lockstock_server.progress import Watch, unwatched
+from lockstock_server.projection import DatabaseAwayError, ProjectionError, compare, rebuild
 from lockstock_server.settings import Settings
 
 ON_HAND = ("available", "locked", "allocated", "picking", "defective")
@@ -38,13 +40,13 @@ class Verified:
         return sum(self.summary["totals"][name] for name in ON_HAND)
 
 
-def verify_directory(data_dir: Path, database_url: str | None) -> Verified:
+def verify_directory(data_dir: Path, database_url: str | None, watch: Watch = unwatched) -> Verified:
     """Replays the journal with every invariant checked, and compares the snapshots and the database with it.
 
     Without a URL no database is compared.
     """
     try:
-        replayed = _core.Offline.open(str(data_dir))
+        replayed = _core.Offline.open(str(data_dir), progress=watch("replaying the journal"))
     except _core.CoreError as damaged:
         return Verified(summary={"totals": dict.fromkeys(ON_HAND, 0)}, faults=[str(damaged)])
     verified = Verified(summary=jsons.loads(replayed.summary()))
@@ -54,7 +56,7 @@ def verify_directory(data_dir: Path, database_url: str | None) -> Verified:
         elif snapshot["equal"] is False:
             verified.faults.append(f"snapshot {snapshot['sequence']} does not equal the replay")
     if database_url is not None:
-        compared = compare.compare(database_url, data_dir)
+        compared = compare.compare(database_url, data_dir, watch)
         verified.database_sequence = compared.sequence
         verified.faults += compared.differences
     return verified
@@ -65,6 +67,11 @@ def _settings(data_dir: Path | None, database_url: str | None) -> Settings:
     return settings_in_force(**{name: value for name, value in given.items() if value is not None})
 
 
+def _journal_stands_in(data_dir: Path) -> None:
+    if not (data_dir / "journal").is_dir():
+        fail(f"There is no journal in {data_dir}.", Exit.USAGE)
+
+
 def verify(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory; else the setting.")] = None,
     database_url: Annotated[str | None, typer.Option(help="The database; else the setting.")] = None,
@@ -72,10 +79,9 @@ def verify(
 ) -> None:
     """Journal, snapshots, database and every invariant, offline. Exit code 1 if anything is not so."""
     settings = _settings(data_dir, database_url)
-    if not (settings.data_dir / "journal").is_dir():
-        fail(f"There is no journal in {settings.data_dir}.", Exit.USAGE)
-    with errors.status("replaying the journal and comparing every row"):
-        verified = verify_directory(settings.data_dir, settings.database)
+    _journal_stands_in(settings.data_dir)
+    with progress.shown(quiet=json) as watch:
+        verified = verify_directory(settings.data_dir, settings.database, watch)
     if json:
         show_json({**asdict(verified), "on_hand": verified.on_hand})
     else:
@@ -96,14 +102,40 @@ def verify(
 def rebuild_(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory; else the setting.")] = None,
     database_url: Annotated[str | None, typer.Option(help="The database; else the setting.")] = None,
+    drop_only: Annotated[
+        bool, typer.Option("--drop-only", help="Only drop: a running server, or the next start, builds.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Drops Lockstock's tables of the database and lets the next start build them again from the journal."""
-    rebuild.drop(_settings(data_dir, database_url).database)
+    """Drops Lockstock's tables of the database and builds them again from the journal."""
+    settings = _settings(data_dir, database_url)
+    try:
+        built = None if drop_only else _rebuilt(settings, quiet=json)
+        if drop_only:
+            rebuild.drop(settings.database)
+    except (DatabaseAwayError, ProjectionError) as error:
+        fail(str(error), Exit.NOT_SO)
     if json:
-        show_json({"dropped": True})
-        return
-    console.print("Dropped. The database is built again from the journal when the server starts.")
+        show_json({"dropped": True, "database_sequence": built})
+    elif built is None:
+        console.print("Dropped. A running server builds it again, else the next start does.")
+    else:
+        console.print(f"Built again, up to sequence {built:,}.")
+
+
+def _rebuilt(settings: Settings, *, quiet: bool) -> int:
+    """Drops and builds with the data directory to ourselves; the sequence the database stands at."""
+    _journal_stands_in(settings.data_dir)
+    try:
+        engine = _core.Engine.open(compose.engine_settings(settings, 0))
+    except _core.CoreError as error:
+        fail(f"{error} (--drop-only lets a running server build it again.)", Exit.NOT_SO)
+    try:
+        rebuild.drop(settings.database)
+        with progress.shown(quiet=quiet) as watch:
+            return rebuild.build(engine, settings.database, watch)
+    finally:
+        engine.close()
 
 
 def dump(

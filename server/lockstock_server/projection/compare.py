@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockstock_server import _core
+from lockstock_server.progress import Watch, unwatched
 from lockstock_server.projection import database
 from lockstock_server.projection.difference import Comparison, compare_database
 from lockstock_server.projection.errors import DatabaseAwayError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "compare"]
 
 
-def compare(url: str, data_dir: Path) -> Comparison:
+def compare(url: str, data_dir: Path, watch: Watch = unwatched) -> Comparison:
     """Compares the database of a URL with the journal in a data directory, row by row; both may be in use.
 
     A database that is not there, or is empty, has nothing that could differ (`sequence` is None); one that
@@ -24,14 +25,15 @@ def compare(url: str, data_dir: Path) -> Comparison:
     """
 
     def replay(sequence: int) -> Expected:
-        return _core.Offline.open(str(data_dir), sequence)
+        step = watch("replaying to where the database stands")
+        return _core.Offline.open(str(data_dir), sequence, step)
 
     parsed = database.parse_url(url)
     if parsed.get_backend_name() == database.SQLITE and not Path(parsed.database or "").is_file():
         return Comparison()
     engine = database.open_database(url)
     try:
-        return compare_database(engine, replay)
+        return compare_database(engine, replay, watch)
     except DatabaseAwayError as error:
         return Comparison(differences=[f"the database cannot be read: {error}"])
     except _core.CoreError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from lockstock_server.progress import Watch, unwatched
 from lockstock_server.projection import database, schema
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ class Comparison:
         return not self.differences
 
 
-def compare_database(engine: Engine, replay: Callable[[int], Expected]) -> Comparison:
+def compare_database(
+    engine: Engine, replay: Callable[[int], Expected], watch: Watch = unwatched
+) -> Comparison:
     """Compares every row of every table with the journal replayed up to where the database stands.
 
     The tables are read in one transaction, so it may be done while they are written. `replay` gets the
@@ -70,11 +74,13 @@ def compare_database(engine: Engine, replay: Callable[[int], Expected]) -> Compa
                 found.differences.append(
                     f"the database belongs to journal {position.journal_id}, not to {summary['journal_id']}"
                 )
-            for table in schema.PROJECTED.values():
+            step = watch("comparing the tables")
+            for done, table in enumerate(schema.PROJECTED.values(), 1):
                 differences = Differences(table)
                 differences.merge(_stored(connection, table), parse_rows(expected.expected_rows(table.name)))
                 found.rows[table.name] = differences.equal
                 found.differences += differences.sentences()
+                step(done, len(schema.PROJECTED))
     except SQLAlchemyError as error:
         raise database.away(error) from error
     return found
@@ -82,7 +88,8 @@ def compare_database(engine: Engine, replay: Callable[[int], Expected]) -> Compa
 
 def parse_rows(rows: bytes) -> Iterator[Row]:
     """The rows of a JSON array of arrays in which each stands on a line of its own, one after the other."""
-    for line in rows.splitlines():
+    # Line by line: there may be millions of them.
+    for line in BytesIO(rows):
         text = line.strip().rstrip(b",")
         if text not in {b"[", b"]", b"[]", b""}:
             yield json.loads(text)

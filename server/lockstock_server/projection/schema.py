@@ -123,17 +123,21 @@ reservations = Table(
     _flag("refund_due"),
     _name("region"),
     _name("warehouses"),
+    _name("destination"),
     _number("max_parcels"),
     _name("channel"),
     _name("buyer"),
     _name("attributes"),
     Index("reservations_by_created_at", "created_at", "reservation"),
     Index("reservations_by_deadline", "deadline"),
-    Index("reservations_by_buyer", "buyer"),
+    Index("reservations_by_channel", "channel", "created_at", "reservation"),
+    Index("reservations_by_region", "region", "created_at", "reservation"),
+    Index("reservations_by_buyer", "buyer", "created_at", "reservation"),
 )
 """Per reservation. `no` is the sequence that created it, `version` the last one on it. Its units come from
-`region`, or, where that is empty, from `warehouses` (a JSON array). `buyer` is a keyed hash, 32 hexadecimal
-digits. `attributes` is text as it was given; other bytes stand as `\\x` and hexadecimal digits."""
+`warehouses` (a JSON array), or, where that is empty, from the plan of `region`; one that was planned for a
+`destination` within a region has both. `buyer` is a keyed hash, 32 hexadecimal digits. `attributes` is text as it
+was given; other bytes stand as `\\x` and hexadecimal digits."""
 
 reservation_lines = Table(
     "reservation_lines",
@@ -142,11 +146,12 @@ reservation_lines = Table(
     _number_key("line"),
     _name("sku"),
     _name("pool"),
+    _name("deduction_policy"),
     *_counters("requested", "refused", "locked", "deducted", "unlocked", "expired", "cancelled"),
-    *_counters("claimed", "returned"),
+    *_counters("claimed", "returned", "wanted"),
     Index("reservation_lines_by_sku", "sku"),
 )
-"""Per line of a reservation."""
+"""Per line of a reservation; `deduction_policy` is ON_ORDER or ON_PAYMENT."""
 
 allocations = Table(
     "allocations",
@@ -156,7 +161,7 @@ allocations = Table(
     _name_key("warehouse"),
     _number("position"),
     *_counters("locked", "allocated", "picking", "shipped", "returning"),
-    Index("allocations_by_warehouse", "warehouse"),
+    Index("allocations_by_warehouse", "warehouse", "reservation"),
 )
 """Per line of a reservation and warehouse; `position` counts the line's warehouses from 0 in plan order."""
 
@@ -207,10 +212,15 @@ operations = _history(
     _name("reason"),
     _name("document"),
     _name("outcome"),
+    _name("owner"),
+    _name("attributes"),
     Index("operations_by_request_id", "request_id"),
     Index("operations_by_document", "document"),
+    Index("operations_by_owner", "owner", "sequence"),
 )
-"""Every record of the journal; `request_id` is empty for the engine's own (sweeps, checkpoints)."""
+"""Every record of the journal; `request_id` is empty for the engine's own (sweeps, checkpoints). `owner` is the
+reservation, transfer or receipt that the operation is about (it tells which of them), as its answer had it;
+`attributes` is what a step of an order says of itself (a parcel), as in `reservations`."""
 
 movements = _history(
     "movements",
@@ -242,6 +252,18 @@ exceptions = _history(
 )
 """What went wrong in the world and waits for a person, counted from 0 within its record."""
 
+document_versions = _history(
+    "document_versions",
+    _number_key("sequence"),
+    _number_key("ordinal"),
+    _name("kind"),
+    _name("id"),
+    _name("body"),
+    Index("document_versions_by_id", "kind", "id", "sequence"),
+)
+"""Every document as it was put, counted from 0 within its record: how it stood at a sequence is the newest at or
+before it."""
+
 PROJECTED: Final[dict[str, Table]] = {
     table.name: table
     for table in (
@@ -260,6 +282,7 @@ PROJECTED: Final[dict[str, Table]] = {
         operations,
         movements,
         exceptions,
+        document_versions,
     )
 }
 """The tables that rows are made for, in the order of the column table."""

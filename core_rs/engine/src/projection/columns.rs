@@ -126,7 +126,8 @@ pub(super) const POOL_STOCK: Table =
     live("pool_stock", &[text("sku"), text("pool")], &[], names!(PoolCounter, POOL_COUNTERS));
 
 /// Per reservation. `no` is the sequence of the event that created it, `version` of the last one on it; its
-/// units come from `region`, or from `warehouses` (a JSON array of names) where that is empty.
+/// units come from `warehouses` (a JSON array of names), or from the plan of `region` where that is empty. A plan
+/// made for a `destination` within a region has both.
 pub(super) const RESERVATIONS: Table = live(
     "reservations",
     &[text("reservation")],
@@ -139,6 +140,7 @@ pub(super) const RESERVATIONS: Table = live(
         boolean("refund_due"),
         text("region"),
         text("warehouses"),
+        text("destination"),
         integer("max_parcels"),
         text("channel"),
         text("buyer"),
@@ -151,7 +153,7 @@ pub(super) const RESERVATIONS: Table = live(
 pub(super) const RESERVATION_LINES: Table = live(
     "reservation_lines",
     &[text("reservation"), integer("line")],
-    &[text("sku"), text("pool")],
+    &[text("sku"), text("pool"), text("deduction_policy")],
     names!(LineCounter, LINE_COUNTERS),
 );
 
@@ -192,7 +194,8 @@ pub(super) const TRANSFER_LINES: Table = live(
     names!(TransferCounter, TRANSFER_COUNTERS),
 );
 
-/// Every event of the journal.
+/// Every event of the journal. `owner` is the reservation, transfer or receipt that it is about, as in its answer;
+/// `attributes` is what a step of an order says of itself.
 pub(super) const OPERATIONS: Table = history(
     "operations",
     &[integer("sequence")],
@@ -203,6 +206,8 @@ pub(super) const OPERATIONS: Table = history(
         text("reason"),
         text("document"),
         text("outcome"),
+        text("owner"),
+        text("attributes"),
     ],
 );
 
@@ -228,6 +233,13 @@ pub(super) const EXCEPTIONS: Table = history(
     &[text("kind"), text("sku"), text("warehouse"), integer("quantity"), text("reservation")],
 );
 
+/// Every document as it was put.
+pub(super) const DOCUMENT_VERSIONS: Table = history(
+    "document_versions",
+    &[integer("sequence"), integer("ordinal")],
+    &[text("kind"), text("id"), text("body")],
+);
+
 /// Every table that rows are made for, in the order in which a batch names them.
 pub const TABLES: &[Table] = &[
     DOCUMENTS,
@@ -245,6 +257,7 @@ pub const TABLES: &[Table] = &[
     OPERATIONS,
     MOVEMENTS,
     EXCEPTIONS,
+    DOCUMENT_VERSIONS,
 ];
 
 /// A table by name.

@@ -163,7 +163,7 @@ fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
     let region = it.source.region().map_or("", |region| region_name(state, region));
     let listed: Vec<&str> = it.source.listed().iter().map(|at| &*state.warehouse(*at).id).collect();
     let warehouses = if listed.is_empty() { String::new() } else { text::of_list(&listed) };
-    let row: [Value<'_>; 13] = [
+    let row: [Value<'_>; 14] = [
         (&*it.id).into(),
         it.no.0.into(),
         it.created_at.into(),
@@ -173,6 +173,7 @@ fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
         it.refund_due.into(),
         region.into(),
         warehouses.into(),
+        (&*it.destination).into(),
         it.max_parcels.into(),
         it.channel.map_or("", |channel| &**state.channel(channel)).into(),
         text::of_buyer(it.buyer).into(),
@@ -183,11 +184,12 @@ fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
 
 fn reservation_lines(state: &State, it: &Reservation, writer: &mut Writer) {
     for (line, number) in it.lines.iter().zip(1_u32..) {
-        let row: [Value<'_>; 4] = [
+        let row: [Value<'_>; 5] = [
             (&*it.id).into(),
             number.into(),
             (&*state.sku(line.sku).id).into(),
             pool_name(state, line.pool).into(),
+            line.policy.name().into(),
         ];
         writer.row(&row, &line.counters);
     }

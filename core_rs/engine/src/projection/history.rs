@@ -1,6 +1,7 @@
 //! The tables of history: what happened, as it happened.
 
-use lockstock_stock::event::{Change, Event, Exception};
+use lockstock_stock::answer::answers_for;
+use lockstock_stock::event::{Change, DocumentChange, Event, Exception};
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::movement::Movement;
 
@@ -10,21 +11,20 @@ use super::format::{Format, Sheet, Value, Writer};
 use super::names::{Ask, Names};
 use super::text;
 
-/// The three tables of history of some events.
+/// The tables of history of some events.
 pub(super) fn of_events(
     events: &[Event],
     names: &Names,
     format: Format,
-) -> Result<[Sheet; 3], ProjectionError> {
-    let mut operations = Writer::new(&columns::OPERATIONS, format);
-    let mut movements = Writer::new(&columns::MOVEMENTS, format);
-    let mut exceptions = Writer::new(&columns::EXCEPTIONS, format);
-    for event in events {
-        operation(event, &mut operations);
-        for_each(event, &columns::MOVEMENTS, names, &mut movements)?;
-        for_each(event, &columns::EXCEPTIONS, names, &mut exceptions)?;
-    }
-    Ok([operations.finish(), movements.finish(), exceptions.finish()])
+) -> Result<Vec<Sheet>, ProjectionError> {
+    let tables = columns::TABLES.iter().filter(|table| table.history);
+    tables
+        .map(|table| {
+            let mut writer = Writer::new(table, format);
+            events.iter().try_for_each(|event| of_event(event, table, names, &mut writer))?;
+            Ok(writer.finish())
+        })
+        .collect()
 }
 
 /// The rows that one event adds to one table of history.
@@ -35,13 +35,17 @@ pub(super) fn of_event(
     writer: &mut Writer,
 ) -> Result<(), ProjectionError> {
     if table.name == columns::OPERATIONS.name {
-        operation(event, writer);
-        return Ok(());
+        return operation(event, names, writer);
     }
     for_each(event, table, names, writer)
 }
 
-fn operation(event: &Event, writer: &mut Writer) {
+fn operation(event: &Event, names: &Names, writer: &mut Writer) -> Result<(), ProjectionError> {
+    let owner = answers_for(event).and_then(|(kind, no)| Ask::owner(kind, no));
+    let attributes = event.changes.iter().find_map(|change| match change {
+        Change::Step { attributes, .. } => Some(&**attributes),
+        _ => None,
+    });
     let row = [
         event.sequence.into(),
         event.at.into(),
@@ -50,11 +54,14 @@ fn operation(event: &Event, writer: &mut Writer) {
         text::of_bytes(event.reason.as_bytes()).into(),
         text::of_bytes(event.document.as_bytes()).into(),
         event.outcome.name().into(),
+        owner.map_or(Ok(""), |owner| names.get(owner))?.into(),
+        text::of_bytes(attributes.unwrap_or_default()).into(),
     ];
     writer.row(&row, &[]);
+    Ok(())
 }
 
-/// Movements, or exceptions: each kind is counted from 0 within its event.
+/// Movements, exceptions or documents: each kind is counted from 0 within its event.
 fn for_each(
     event: &Event,
     table: &'static Table,
@@ -69,6 +76,9 @@ fn for_each(
             }
             Change::Exception(of) if table.name == columns::EXCEPTIONS.name => {
                 exception(event.sequence, ordinal, of, names, writer)?;
+            }
+            Change::Document(of) if table.name == columns::DOCUMENT_VERSIONS.name => {
+                document(event.sequence, ordinal, of, writer);
             }
             _ => continue,
         }
@@ -121,4 +131,16 @@ fn exception(
     ];
     writer.row(&row, &[]);
     Ok(())
+}
+
+fn document(sequence: Sequence, ordinal: u32, document: &DocumentChange, writer: &mut Writer) {
+    let DocumentChange { kind, id, body, .. } = document;
+    let row = [
+        sequence.into(),
+        ordinal.into(),
+        text::of_kind(*kind).into(),
+        (&**id).into(),
+        text::of_bytes(body).into(),
+    ];
+    writer.row(&row, &[]);
 }

@@ -23,3 +23,4 @@ pub use error::ProjectionError;
 pub use expected::expected_rows;
 pub use follow::{Batch, Projection};
 pub use format::{Format, Sheet};
+pub use text::of_buyer as buyer_text;

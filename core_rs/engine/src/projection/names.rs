@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{ChannelIx, LineNo, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, WarehouseIx};
 use lockstock_stock::movement::OwnerKind;
 use lockstock_stock::state::State;
@@ -55,7 +56,8 @@ impl Ask {
 /// What never changes of an owner's line.
 struct Line {
     sku: SkuIx,
-    pool: Option<PoolIx>,
+    /// Of a reservation's line.
+    sells: Option<(PoolIx, DeductionPolicy)>,
     /// In the order in which units first came to them.
     warehouses: Box<[WarehouseIx]>,
 }
@@ -99,7 +101,7 @@ impl Names {
                 let reservation = state.reservation(no)?;
                 let lines = reservation.lines.iter().map(|line| Line {
                     sku: line.sku,
-                    pool: Some(line.pool),
+                    sells: Some((line.pool, line.policy)),
                     warehouses: line.allocations.iter().map(|allocation| allocation.warehouse).collect(),
                 });
                 self.lines.insert(no, lines.collect());
@@ -139,8 +141,16 @@ impl Names {
 
     /// The pool of a reservation's line.
     pub(super) fn line_pool(&self, owner: OwnerNo, line: LineNo) -> Result<&str, ProjectionError> {
-        let pool = self.line(owner, line)?.pool.ok_or_else(|| self.no_line(owner))?;
-        self.get(Ask::Pool(pool))
+        self.get(Ask::Pool(self.sells(owner, line)?.0))
+    }
+
+    /// When the stock of a reservation's line is taken.
+    pub(super) fn line_policy(&self, owner: OwnerNo, line: LineNo) -> Result<&str, ProjectionError> {
+        Ok(self.sells(owner, line)?.1.name())
+    }
+
+    fn sells(&self, owner: OwnerNo, line: LineNo) -> Result<(PoolIx, DeductionPolicy), ProjectionError> {
+        self.line(owner, line)?.sells.ok_or_else(|| self.no_line(owner))
     }
 
     /// Which of a line's warehouses it is, from 0.
@@ -173,6 +183,6 @@ impl Names {
 
 impl Line {
     fn of_sku(sku: SkuIx) -> Self {
-        Self { sku, pool: None, warehouses: Box::default() }
+        Self { sku, sells: None, warehouses: Box::default() }
     }
 }

@@ -119,7 +119,7 @@ impl Rows<'_> {
         let id = self.names.get(Ask::Reservation(no))?;
         let ReservationPatch { created, version, deadline, extensions, refund_due } = patch;
         let Some((created_at, new)) = created else {
-            let mut row = [const { Value::Keep }; 13];
+            let mut row = [const { Value::Keep }; 14];
             row[0] = id.into();
             row[3] = (*deadline).into();
             row[4] = (*extensions).into();
@@ -143,6 +143,7 @@ impl Rows<'_> {
             (*refund_due).into(),
             region.into(),
             warehouses.into(),
+            (&*new.destination).into(),
             new.max_parcels.into(),
             channel.into(),
             text::of_buyer(new.buyer).into(),
@@ -160,6 +161,7 @@ impl Rows<'_> {
                 (*line).into(),
                 self.names.line_sku(*no, *line)?.into(),
                 self.names.line_pool(*no, *line)?.into(),
+                self.names.line_policy(*no, *line)?.into(),
             ];
             writer.row(&row, counters);
         }

@@ -37,7 +37,7 @@ pub(super) fn of_key(key: RequestKey) -> String {
 }
 
 /// The keyed hash of a buyer: 32 hexadecimal digits; empty for none.
-pub(super) fn of_buyer(buyer: u128) -> String {
+pub fn of_buyer(buyer: u128) -> String {
     if buyer == 0 { String::new() } else { format!("{buyer:032x}") }
 }
 

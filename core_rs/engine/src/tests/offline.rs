@@ -45,6 +45,27 @@ fn it_stops_at_the_sequence_that_is_asked_for() {
 }
 
 #[test]
+fn who_watches_is_told_how_far_it_is_and_may_stop_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = open(dir.path()).0.stocked(30);
+    shop.done(lock("order", 10));
+    let last = shop.stands().0;
+    shop.engine.close().unwrap();
+    let mut told = Vec::new();
+    let note = |done, all| {
+        told.push((done, all));
+        true
+    };
+    Offline::open_watched(dir.path(), None, note).unwrap();
+    assert_eq!((told.first(), told.last()), (Some(&(0, last)), Some(&(last, last))));
+    assert!(told.is_sorted() && told.iter().all(|(_, all)| *all == last));
+    let stopped = Offline::open_watched(dir.path(), None, |done, _| done < last).unwrap_err();
+    assert!(matches!(stopped, OfflineError::Stopped { at } if at == last), "{stopped}");
+    let stopped = Offline::open_watched(dir.path(), None, |_, _| false).unwrap_err();
+    assert!(matches!(stopped, OfflineError::Stopped { at: 0 }), "{stopped}");
+}
+
+#[test]
 fn a_dump_has_one_event_a_line_with_names_for_indexes() {
     let dir = tempfile::tempdir().unwrap();
     let shop = open(dir.path()).0.stocked(30);

@@ -7,19 +7,19 @@ use crate::counters::{AllocationCounter as A, Counter, ReceiptCounter};
 use crate::ids::{Micros, SkuIx, Units, WarehouseIx};
 use crate::limits::NEXT_UNLOCK_SCAN_MAX;
 use crate::refusal::ShortSku;
+use crate::route::Item;
 use crate::state::{Allocation, State};
 
-/// One entry a short SKU, in the order of the lines.
-pub(super) fn of(draft: &Draft<'_>, wanted: &[Wanted], candidates: &[WarehouseIx]) -> Vec<ShortSku> {
-    let short: Vec<&Wanted> = wanted.iter().filter(|want| want.here < want.asked).collect();
-    let skus: Vec<SkuIx> = short.iter().map(|want| want.sku).collect();
+/// One entry a short SKU, in the order given.
+pub(super) fn of(draft: &Draft<'_>, short: &[(&Wanted, &Item)], candidates: &[WarehouseIx]) -> Vec<ShortSku> {
+    let skus: Vec<SkuIx> = short.iter().map(|(want, _)| want.sku).collect();
     let unlocks = next_unlocks(draft, &skus);
-    short.into_iter().zip(unlocks).map(|(want, at)| entry(draft, want, candidates, at)).collect()
+    short.iter().zip(unlocks).map(|(short, at)| entry(draft, *short, candidates, at)).collect()
 }
 
 fn entry(
     draft: &Draft<'_>,
-    want: &Wanted,
+    (want, item): (&Wanted, &Item),
     candidates: &[WarehouseIx],
     next_unlock_at: Option<Micros>,
 ) -> ShortSku {
@@ -28,8 +28,8 @@ fn entry(
     let mut short = ShortSku {
         sku: sku.id.to_string(),
         lines: want.lines.clone(),
-        asked: want.asked,
-        available_here: want.offered,
+        asked: item.asked,
+        available_here: item.offered(),
         claimed: draft.claimed(want.sku),
         next_unlock_at,
         next_arrival_at: next_arrival(state, want.sku),

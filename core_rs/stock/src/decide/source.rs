@@ -1,14 +1,14 @@
 //! Where the units of an order may come from: candidates, what is short, and who gives what.
 
 use super::draft::Draft;
-use super::find::summed;
+use super::find;
 use super::ledger::Ledger;
 use super::shortage;
 use crate::command::WarehouseState;
 use crate::event::Source;
 use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
 use crate::refusal::Refusal;
-use crate::route::{self, Need};
+use crate::route::{self, Bounds, Item, NoRoute};
 use crate::state::State;
 
 /// Units of a SKU that a line asks for.
@@ -93,14 +93,6 @@ pub(super) struct Granted {
 pub(super) struct Wanted {
     pub sku: SkuIx,
     pub lines: Vec<LineNo>,
-    /// The sum of what its lines ask.
-    pub asked: Units,
-    /// What the candidates have.
-    pub offered: Units,
-    /// What they may give: never more than what is free.
-    pub here: Units,
-    /// (position, units above zero), by position.
-    offers: Vec<(usize, Units)>,
 }
 
 /// Chooses who gives what, or says why nobody can.
@@ -108,41 +100,69 @@ pub(super) struct Wanted {
 /// Sums the demand by SKU first; no more of a SKU is taken than what is free, because claims come first.
 pub(super) fn choose(draft: &Draft<'_>, asks: &[Ask], routing: &Routing<'_>) -> Result<Granted, Refusal> {
     let candidates = routing.candidates(draft.state);
-    let (mut wanted, index) = sum(asks)?;
+    let Summed { places, wanted, mut items } = sum(draft, asks)?;
     if routing.shipping.is_empty()
-        && let Some(warehouse) = alone(draft, &wanted, &candidates)
+        && let Some(warehouse) = alone(draft, &wanted, &items, &candidates)
     {
         let take = |ask: &Ask| Take { line: ask.line, sku: ask.sku, warehouse, units: ask.units };
         let takes = asks.iter().map(take).collect();
         return Ok(Granted { takes, refused: Vec::new(), split_exact: true });
     }
-    for want in &mut wanted {
-        look(draft, want, &candidates, routing)?;
+    for (want, item) in wanted.iter().zip(&mut items) {
+        item.offers = offers(draft, want.sku, &candidates, routing)?;
     }
-    let enough = wanted.iter().all(|want| want.here >= want.asked);
-    let nothing = wanted.iter().all(|want| want.here == 0);
-    if !enough && (nothing || !routing.allow_partial) {
-        let shortages = shortage::of(draft, &wanted, &candidates);
-        return Err(Refusal::InsufficientStock { shortages });
+    // Those that ship anyway stand first among the candidates.
+    let shipping = candidates.iter().take_while(|at| routing.shipping.contains(at)).count();
+    let Routing { max_parcels, allow_partial, .. } = *routing;
+    match route::route(&places, &items, &Bounds { shipping, max_parcels, allow_partial }) {
+        Ok(route) => Ok(Granted {
+            takes: route
+                .takes
+                .into_iter()
+                .map(|take| {
+                    let Ask { line, sku, .. } = asks[take.ask];
+                    Take { line, sku, warehouse: candidates[take.position], units: take.units }
+                })
+                .collect(),
+            refused: route.refused.into_iter().map(|(at, units)| (asks[at].line, units)).collect(),
+            split_exact: route.exact,
+        }),
+        Err(NoRoute::Short(short)) => {
+            let short: Vec<_> = short.into_iter().map(|at| (&wanted[at], &items[at])).collect();
+            Err(Refusal::InsufficientStock { shortages: shortage::of(draft, &short, &candidates) })
+        }
+        Err(NoRoute::Parcels { needed: parcels_needed }) => {
+            Err(Refusal::ParcelLimit { max_parcels, parcels_needed })
+        }
+        Err(NoRoute::Uncovered) => {
+            Err(Refusal::InvariantViolated { violation: "offers cover what is granted".to_owned() })
+        }
     }
-    let (granted, refused) = grant(asks, &wanted, &index);
-    split(&granted, refused, wanted, &index, &candidates, routing)
 }
 
-/// Sums by SKU, in the order of the lines; the ledger knows each SKU's place.
-fn sum(asks: &[Ask]) -> Result<(Vec<Wanted>, Ledger<SkuIx, 1>), Refusal> {
+/// A demand summed by SKU, in the order of the lines.
+struct Summed {
+    /// What each line asks, and of which of the SKUs.
+    places: Vec<route::Ask>,
+    wanted: Vec<Wanted>,
+    /// The same SKUs in numbers; who offers them is not known yet.
+    items: Vec<Item>,
+}
+
+fn sum(draft: &Draft<'_>, asks: &[Ask]) -> Result<Summed, Refusal> {
     let mut index: Ledger<SkuIx, 1> = Ledger::default();
-    let mut wanted: Vec<Wanted> = Vec::new();
+    let mut summed = Summed { places: Vec::with_capacity(asks.len()), wanted: Vec::new(), items: Vec::new() };
     for ask in asks {
-        let at = index.touch(ask.sku, || [0]);
-        if at == wanted.len() {
-            let (lines, offers) = (Vec::new(), Vec::new());
-            wanted.push(Wanted { sku: ask.sku, lines, asked: 0, offered: 0, here: 0, offers });
+        let item = index.touch(ask.sku, || [0]);
+        if item == summed.wanted.len() {
+            summed.wanted.push(Wanted { sku: ask.sku, lines: Vec::new() });
+            summed.items.push(Item { free: draft.free(ask.sku), ..Item::default() });
         }
-        wanted[at].lines.push(ask.line);
-        summed(&mut wanted[at].asked, ask.units)?;
+        summed.places.push(route::Ask { item, units: ask.units });
+        summed.wanted[item].lines.push(ask.line);
+        find::summed(&mut summed.items[item].asked, ask.units)?;
     }
-    Ok((wanted, index))
+    Ok(summed)
 }
 
 /// Whether a warehouse takes new promises of a SKU.
@@ -151,122 +171,52 @@ fn serves(draft: &Draft<'_>, sku: SkuIx, warehouse: WarehouseIx) -> bool {
     known.state == WarehouseState::Active && known.assortment.keeps(draft.state.sku(sku))
 }
 
-/// The first candidate that can serve everything alone: the way of nearly every order.
-fn alone(draft: &Draft<'_>, wanted: &[Wanted], candidates: &[WarehouseIx]) -> Option<WarehouseIx> {
-    if wanted.iter().any(|want| draft.free(want.sku) < want.asked) {
+/// The first candidate that can serve everything alone: the way of nearly every order, without a look at all
+/// the others' offers.
+fn alone(
+    draft: &Draft<'_>,
+    wanted: &[Wanted],
+    items: &[Item],
+    candidates: &[WarehouseIx],
+) -> Option<WarehouseIx> {
+    if items.iter().any(|item| item.free < item.asked) {
         return None;
     }
-    let serves_all = |warehouse: &&WarehouseIx| {
-        wanted.iter().all(|want| {
-            draft.available(want.sku, **warehouse) >= want.asked && serves(draft, want.sku, **warehouse)
-        })
+    let asked: Vec<(SkuIx, Units)> =
+        wanted.iter().zip(items).map(|(want, item)| (want.sku, item.asked)).collect();
+    let gives = |&(sku, asked): &(SkuIx, Units), position: usize| {
+        let warehouse = candidates[position];
+        draft.available(sku, warehouse) >= asked && serves(draft, sku, warehouse)
     };
-    candidates.iter().find(serves_all).copied()
+    route::alone(0..candidates.len(), &asked, gives).map(|position| candidates[position])
 }
 
-/// Fills in who offers a SKU.
-fn look(
+/// Who offers a SKU: (position, units above zero), by position.
+fn offers(
     draft: &Draft<'_>,
-    want: &mut Wanted,
+    sku: SkuIx,
     candidates: &[WarehouseIx],
     routing: &Routing<'_>,
-) -> Result<(), Refusal> {
-    let sku = draft.state.sku(want.sku);
+) -> Result<Vec<(usize, Units)>, Refusal> {
+    let known_sku = draft.state.sku(sku);
     let mut kept = false;
+    let mut offers = Vec::new();
     for (position, warehouse) in candidates.iter().enumerate() {
         let known = draft.state.warehouse(*warehouse);
-        if known.state == WarehouseState::Closed || !known.assortment.keeps(sku) {
+        if known.state == WarehouseState::Closed || !known.assortment.keeps(known_sku) {
             continue;
         }
         kept = true;
-        let units = draft.available(want.sku, *warehouse);
+        let units = draft.available(sku, *warehouse);
         if known.state == WarehouseState::Active && units > 0 {
-            want.offers.push((position, units));
+            offers.push((position, units));
         }
     }
     if !kept {
         return Err(Refusal::NotRoutable {
             region: routing.region(draft.state).map(str::to_owned),
-            sku: sku.id.to_string(),
+            sku: known_sku.id.to_string(),
         });
     }
-    want.offered = want.offers.iter().map(|(_, units)| units).sum();
-    want.here = want.offered.min(draft.free(want.sku)).max(0);
-    Ok(())
-}
-
-/// What each line gets, in line order, and what it does not.
-fn grant(asks: &[Ask], wanted: &[Wanted], index: &Ledger<SkuIx, 1>) -> (Vec<Ask>, Vec<(LineNo, Units)>) {
-    let mut left: Vec<Units> = wanted.iter().map(|want| want.here.min(want.asked)).collect();
-    let (mut granted, mut refused) = (Vec::with_capacity(asks.len()), Vec::new());
-    for ask in asks {
-        let Some(at) = index.find(ask.sku) else { continue };
-        let units = ask.units.min(left[at]);
-        left[at] -= units;
-        if units > 0 {
-            granted.push(Ask { units, ..*ask });
-        }
-        if units < ask.units {
-            refused.push((ask.line, ask.units - units));
-        }
-    }
-    (granted, refused)
-}
-
-/// Takes from those that ship anyway, then from the fewest others.
-fn split(
-    granted: &[Ask],
-    refused: Vec<(LineNo, Units)>,
-    wanted: Vec<Wanted>,
-    index: &Ledger<SkuIx, 1>,
-    candidates: &[WarehouseIx],
-    routing: &Routing<'_>,
-) -> Result<Granted, Refusal> {
-    // Those that ship anyway stand first among the candidates.
-    let shipping = candidates.iter().take_while(|at| routing.shipping.contains(at)).count();
-    let mut left: Vec<Units> = wanted.iter().map(|want| want.here.min(want.asked)).collect();
-    let mut offers: Vec<Vec<(usize, Units)>> = wanted.into_iter().map(|want| want.offers).collect();
-    for (left, offers) in left.iter_mut().zip(&offers) {
-        let given: Units = offers.iter().filter(|(at, _)| *at < shipping).map(|(_, units)| units).sum();
-        *left -= given.min(*left);
-    }
-    let needs: Vec<Need> = left
-        .iter()
-        .zip(&offers)
-        .filter(|(left, _)| **left > 0)
-        .map(|(left, offers)| Need {
-            units: *left,
-            offers: offers.iter().filter(|(at, _)| *at >= shipping).copied().collect(),
-        })
-        .collect();
-    let (mut positions, mut split_exact) = ((0..shipping).collect::<Vec<_>>(), true);
-    if !needs.is_empty() {
-        // The offers cover the needs: what is granted is never more than what is offered.
-        let parcels = route::choose(&needs).ok_or_else(|| Refusal::InvariantViolated {
-            violation: "offers cover what is granted".to_owned(),
-        })?;
-        let parcels_needed =
-            u32::try_from(routing.shipping.len() + parcels.positions.len()).unwrap_or(u32::MAX);
-        if routing.max_parcels > 0 && parcels_needed > routing.max_parcels {
-            return Err(Refusal::ParcelLimit { max_parcels: routing.max_parcels, parcels_needed });
-        }
-        split_exact = parcels.exact;
-        positions.extend(parcels.positions);
-    }
-    for offers in &mut offers {
-        offers.retain(|(at, _)| positions.binary_search(at).is_ok());
-    }
-    let mut takes = Vec::with_capacity(granted.len());
-    for ask in granted {
-        let Some(at) = index.find(ask.sku) else { continue };
-        let mut left = ask.units;
-        for (position, offered) in &mut offers[at] {
-            let units = left.min(*offered);
-            if units > 0 {
-                takes.push(Take { line: ask.line, sku: ask.sku, warehouse: candidates[*position], units });
-                (*offered, left) = (*offered - units, left - units);
-            }
-        }
-    }
-    Ok(Granted { takes, refused, split_exact })
+    Ok(offers)
 }

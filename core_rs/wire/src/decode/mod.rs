@@ -26,7 +26,7 @@ use prost::{DecodeError, Message};
 
 pub(crate) use documents::{change, listing, named};
 pub(crate) use orders::{Planned, Step};
-pub(crate) use reads::{availability, reservation_id, stock};
+pub(crate) use reads::{Place, availability, dispatch, reservation_id, sales, skus, stock, warehouse_layer};
 
 use crate::fingerprint;
 use crate::proto::lockstock::v1::command::Operation as Asked;

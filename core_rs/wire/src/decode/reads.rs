@@ -5,19 +5,61 @@ use lockstock_stock::command::Demand;
 
 use super::form::{self, Checked};
 use super::order::{Source, demand};
+use crate::encode::levels_len;
 use crate::proto::lockstock::v1::{
-    CheckAvailabilityRequest, GetReservationRequest, GetStockRequest, check_availability_request,
+    CheckAvailabilityRequest, GetDispatchStockRequest, GetReservationRequest, GetSalesStockRequest,
+    GetStockRequest, GetWarehouseStockRequest, check_availability_request, get_dispatch_stock_request,
 };
 
 /// The SKU and the warehouses to show, each once.
 pub(crate) fn stock(request: &GetStockRequest) -> Checked<(&str, &[String])> {
-    let sku = check::id("sku", &request.sku)?;
-    let list = request.warehouses.as_slice();
+    Ok((check::id("sku", &request.sku)?, warehouses(&request.warehouses)?))
+}
+
+/// The SKUs to show, each once.
+pub(crate) fn skus(list: &[String]) -> Checked<&[String]> {
+    check::lines_len("skus", list.len())?;
+    form::ids("skus", list)?;
+    Ok(list)
+}
+
+/// The warehouses to show, each once; none for all.
+fn warehouses(list: &[String]) -> Checked<&[String]> {
     if !list.is_empty() {
         check::warehouses_len("warehouses", list.len())?;
     }
     form::ids("warehouses", list)?;
-    Ok((sku, list))
+    Ok(list)
+}
+
+/// The SKUs, and the channel that would sell them.
+pub(crate) fn sales(request: &GetSalesStockRequest) -> Checked<(&[String], &str)> {
+    Ok((skus(&request.skus)?, check::optional_id("channel", &request.channel)?))
+}
+
+/// Where stock is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    Warehouse(&'a str),
+    Region(&'a str),
+}
+
+/// The SKUs, and where; everywhere if no place is named.
+pub(crate) fn dispatch(request: &GetDispatchStockRequest) -> Checked<(&[String], Option<Place<'_>>)> {
+    use get_dispatch_stock_request::Place as P;
+    let place = match &request.place {
+        None => None,
+        Some(P::Warehouse(id)) => Some(Place::Warehouse(check::id("warehouse", id)?)),
+        Some(P::Region(id)) => Some(Place::Region(check::id("region", id)?)),
+    };
+    Ok((skus(&request.skus)?, place))
+}
+
+/// The SKUs and the warehouses to show.
+pub(crate) fn warehouse_layer(request: &GetWarehouseStockRequest) -> Checked<(&[String], &[String])> {
+    let (skus, warehouses) = (skus(&request.skus)?, warehouses(&request.warehouses)?);
+    levels_len(skus.len() * warehouses.len())?;
+    Ok((skus, warehouses))
 }
 
 /// The reservation.

@@ -1,13 +1,19 @@
 //! From the engine's terms to messages.
 
 mod answer;
+mod layers;
 mod reads;
+mod reservation;
+mod stock;
 
 use lockstock_stock::check;
 use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
 pub(crate) use answer::answer;
-pub(crate) use reads::{availability, documents, named_documents, reservation, stock};
+pub(crate) use layers::{dispatch, sales};
+pub(crate) use reads::{availability, documents, named_documents};
+pub(crate) use reservation::reservation;
+pub(crate) use stock::{Counters, counters, levels_len};
 
 /// A point in time.
 pub(crate) fn timestamp(at: Micros) -> prost_types::Timestamp {

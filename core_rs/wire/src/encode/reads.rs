@@ -1,130 +1,14 @@
-//! What a read shows: views of the state at one sequence. They run under the engine's lock, so they copy
-//! and do no more; serialising comes after it.
+//! What a dry run would do, and documents: views of the state at one sequence. Like all reads they run under the
+//! engine's lock, so they copy and do no more; serialising comes after it.
 
 use lockstock_stock::command::DocumentKind;
-use lockstock_stock::counters::{
-    AllocationCounter as A, Cell, Counter as C, LineCounter as L, PoolCounter as P,
-};
 use lockstock_stock::decide::Availability;
-use lockstock_stock::ids::{LineNo, SHARED, SkuIx, WarehouseIx};
 use lockstock_stock::refusal::{Code, Refusal};
-use lockstock_stock::state::{Allocation, Document, Line, PoolCell, Reservation, State};
+use lockstock_stock::state::{Document, State};
 
-use super::{number, timestamp};
+use super::number;
 use crate::proto::lockstock::{internal, v1};
 use crate::status::short_sku;
-
-/// A SKU's counters; `only` names the warehouses to show, none for all that ever held it.
-pub(crate) fn stock(state: &State, id: &str, only: &[String]) -> Result<v1::GetStockResponse, Refusal> {
-    let sku = state.find_sku(id).ok_or_else(|| Refusal::SkuNotFound { sku: id.to_owned() })?;
-    let mut warehouses: Vec<WarehouseIx> = if only.is_empty() {
-        state.sku(sku).cells().iter().map(|(at, _)| *at).collect()
-    } else {
-        only.iter()
-            .map(|id| {
-                state.find_warehouse(id).ok_or_else(|| Refusal::WarehouseNotFound { warehouse: id.clone() })
-            })
-            .collect::<Result<_, _>>()?
-    };
-    warehouses.sort_unstable_by(|a, b| state.warehouse(*a).id.cmp(&state.warehouse(*b).id));
-    Ok(v1::GetStockResponse {
-        sequence: number(state.sequence()),
-        sku: id.to_owned(),
-        levels: warehouses.into_iter().map(|at| level(state, sku, at)).collect(),
-        pools: state
-            .sku(sku)
-            .pools()
-            .iter()
-            .map(|(pool, cell)| v1::PoolLevel {
-                pool: (**state.pool(*pool)).to_owned(),
-                // The default pool has no cap; its counter holds changes only.
-                quota: (*pool != SHARED).then(|| PoolCell::get(cell, P::Quota)),
-                locked: cell.get(P::Locked),
-                sold: cell.get(P::Sold),
-            })
-            .collect(),
-        claimed: state.sku(sku).claimed(),
-        free: state.free(sku),
-    })
-}
-
-fn level(state: &State, sku: SkuIx, at: WarehouseIx) -> v1::StockLevel {
-    let cell: Cell = state.cell(sku, at);
-    v1::StockLevel {
-        warehouse: (*state.warehouse(at).id).to_owned(),
-        available: cell.get(C::Available),
-        locked: cell.get(C::Locked),
-        allocated: cell.get(C::Allocated),
-        picking: cell.get(C::Picking),
-        defective: cell.get(C::Defective),
-        in_transit: cell.get(C::InTransit),
-        returning: cell.get(C::Returning),
-        shipped: cell.get(C::Shipped),
-        returned: cell.get(C::Returned),
-        received: cell.get(C::Received),
-        lost: cell.get(C::Lost),
-        found: cell.get(C::Found),
-        written_off: cell.get(C::WrittenOff),
-        on_hand: cell.on_hand(),
-    }
-}
-
-/// A reservation with its lines and allocations.
-pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Refusal> {
-    let found: &Reservation = state
-        .find_reservation(id)
-        .ok_or_else(|| Refusal::ReservationNotFound { reservation: id.to_owned() })?;
-    Ok(v1::Reservation {
-        sequence: number(state.sequence()),
-        reservation_id: id.to_owned(),
-        state: i32::from(found.state() as u8),
-        version: number(found.version),
-        created_at: Some(timestamp(found.created_at)),
-        deadline: (found.total(L::Locked) > 0).then(|| timestamp(found.deadline)),
-        extensions: found.extensions,
-        lines: (1..).zip(&found.lines).map(|(no, at)| line(state, no, at)).collect(),
-        region: found
-            .source
-            .region()
-            .map_or_else(String::new, |region| (*state.region(region).id).to_owned()),
-        warehouses: found.source.listed().iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect(),
-        channel: found.channel.map_or_else(String::new, |at| (**state.channel(at)).to_owned()),
-        attributes: bytes::Bytes::copy_from_slice(&found.attributes),
-        destination: (*found.destination).to_owned(),
-        max_parcels: found.max_parcels,
-    })
-}
-
-fn line(state: &State, no: LineNo, line: &Line) -> v1::ReservationLine {
-    v1::ReservationLine {
-        line: no,
-        sku: (*state.sku(line.sku).id).to_owned(),
-        pool: (**state.pool(line.pool)).to_owned(),
-        refused: line.get(L::Refused),
-        requested: line.get(L::Requested),
-        locked: line.get(L::Locked),
-        deducted: line.get(L::Deducted),
-        unlocked: line.get(L::Unlocked),
-        expired: line.get(L::Expired),
-        cancelled: line.get(L::Cancelled),
-        claimed: line.get(L::Claimed),
-        returned: line.get(L::Returned),
-        wanted: line.get(L::Wanted),
-        deduction_policy: i32::from(line.policy as u8),
-        allocations: line.allocations.iter().map(|at| allocation(state, at)).collect(),
-    }
-}
-
-fn allocation(state: &State, allocation: &Allocation) -> v1::Allocation {
-    v1::Allocation {
-        warehouse: (*state.warehouse(allocation.warehouse).id).to_owned(),
-        locked: allocation.get(A::Locked),
-        allocated: allocation.get(A::Allocated),
-        picking: allocation.get(A::Picking),
-        shipped: allocation.get(A::Shipped),
-        returning: allocation.get(A::Returning),
-    }
-}
 
 /// A dry run of a lock. What stock, route or parcels refuse is the answer; what is unknown is a failure of
 /// the question.
@@ -199,38 +83,5 @@ fn document(kind: DocumentKind, id: &str, document: &Document) -> internal::v1::
         version: number(document.version),
         body: bytes::Bytes::copy_from_slice(&document.body),
         kind: i32::from(kind as u8),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use lockstock_stock::state::ReservationState;
-
-    use super::*;
-
-    #[test]
-    fn the_states_of_a_reservation_are_one_list_in_core_and_contract() {
-        for (core, contract) in [
-            (ReservationState::Locked, v1::ReservationState::Locked),
-            (ReservationState::Deducted, v1::ReservationState::Deducted),
-            (ReservationState::Shipped, v1::ReservationState::Shipped),
-            (ReservationState::Unlocked, v1::ReservationState::Unlocked),
-            (ReservationState::Expired, v1::ReservationState::Expired),
-            (ReservationState::Cancelled, v1::ReservationState::Cancelled),
-            (ReservationState::RefundDue, v1::ReservationState::RefundDue),
-            (ReservationState::Placed, v1::ReservationState::Placed),
-        ] {
-            assert_eq!(i32::from(core as u8), contract as i32);
-        }
-    }
-
-    #[test]
-    fn an_unknown_sku_or_reservation_is_not_found() {
-        let state = State::default();
-        assert_eq!(stock(&state, "BOOK", &[]), Err(Refusal::SkuNotFound { sku: "BOOK".to_owned() }));
-        assert_eq!(
-            reservation(&state, "order"),
-            Err(Refusal::ReservationNotFound { reservation: "order".to_owned() })
-        );
     }
 }

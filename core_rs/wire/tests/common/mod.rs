@@ -1,5 +1,4 @@
-//! A node with a shop in it: warehouses SH and BJ, region CN that both serve, 100 books and 40 pens in SH, 5
-//! books in BJ.
+//! A node with a shop in it.
 
 #![allow(dead_code, reason = "each test crate uses its part")]
 
@@ -23,19 +22,23 @@ pub struct Shop {
 }
 
 impl Shop {
+    /// 100 books and 40 pens in SH, 5 books in BJ.
     pub fn open() -> Self {
+        Self::of(&[("BOOK", "SH", 100), ("PEN", "SH", 40), ("BOOK", "BJ", 5)])
+    }
+
+    /// With units of SKUs in warehouses, all of which serve region CN, in this order.
+    pub fn of(stock: &[(&str, &str, i64)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config::new(dir.path());
         config.disk_floor_bytes = 0;
         config.segment_bytes = 4 << 20;
         let (engine, _) = Engine::open(config).unwrap();
         let shop = Self { door: Arc::new(Door::new(engine, Duration::from_millis(100)).unwrap()), _dir: dir };
-        for change in shop_documents() {
-            shop.planner::<seam::PutDocumentsResult>("PutDocuments", &change).unwrap();
-        }
-        let line = |sku: &str, warehouse: &str, quantity| stock_line(sku, warehouse, quantity);
-        let lines = vec![line("BOOK", "SH", 100), line("PEN", "SH", 40), line("BOOK", "BJ", 5)];
-        let opening = pb::OtherReceiptRequest { lines, ..Default::default() };
+        let documents = seam::PutDocumentsRequest { documents: master_data(stock), ..Default::default() };
+        shop.planner::<seam::PutDocumentsResult>("PutDocuments", &documents).unwrap();
+        let lines = stock.iter().map(|(sku, warehouse, quantity)| stock_line(sku, warehouse, *quantity));
+        let opening = pb::OtherReceiptRequest { lines: lines.collect(), ..Default::default() };
         shop.call::<pb::Answer>("OtherReceipt", &opening).unwrap();
         shop
     }
@@ -63,32 +66,36 @@ impl Shop {
     }
 }
 
-fn shop_documents() -> Vec<seam::PutDocumentsRequest> {
+fn master_data(stock: &[(&str, &str, i64)]) -> Vec<seam::PutDocument> {
     use put_document::Live;
-    let document = |kind: seam::DocumentKind, id: &str, live| seam::PutDocument {
+    let (mut skus, mut warehouses) = (Vec::new(), Vec::new());
+    for (sku, warehouse, _) in stock {
+        for (id, ids) in [(sku, &mut skus), (warehouse, &mut warehouses)] {
+            if !ids.contains(id) {
+                ids.push(*id);
+            }
+        }
+    }
+    let plan = seam::RoutePlanLive { warehouses: warehouses.iter().map(|id| (*id).to_owned()).collect() };
+    let live = seam::WarehouseLive { state: 1, ..Default::default() };
+    let sku = |id| document(seam::DocumentKind::Sku, id, Some(Live::Sku(seam::SkuLive::default())));
+    let warehouse = |id| document(seam::DocumentKind::Warehouse, id, Some(Live::Warehouse(live.clone())));
+    let mut documents: Vec<_> = skus.into_iter().map(sku).collect();
+    documents.extend(warehouses.into_iter().map(warehouse));
+    documents.push(document(seam::DocumentKind::Region, "CN", None));
+    documents.push(document(seam::DocumentKind::RoutePlan, "CN", Some(Live::RoutePlan(plan))));
+    documents
+}
+
+/// A document that is not there yet.
+pub fn document(kind: seam::DocumentKind, id: &str, live: Option<put_document::Live>) -> seam::PutDocument {
+    seam::PutDocument {
         kind: kind as i32,
         id: id.to_owned(),
         expected_version: 0,
         live,
         body: format!("{{\"id\":\"{id}\"}}").into_bytes().into(),
-    };
-    let sku = |id| document(seam::DocumentKind::Sku, id, Some(Live::Sku(seam::SkuLive::default())));
-    let warehouse = |id| {
-        let live = seam::WarehouseLive { state: 1, ..Default::default() };
-        document(seam::DocumentKind::Warehouse, id, Some(Live::Warehouse(live)))
-    };
-    let plan = seam::RoutePlanLive { warehouses: vec!["SH".to_owned(), "BJ".to_owned()] };
-    [
-        vec![sku("BOOK"), sku("PEN")],
-        vec![warehouse("SH"), warehouse("BJ")],
-        vec![
-            document(seam::DocumentKind::Region, "CN", None),
-            document(seam::DocumentKind::RoutePlan, "CN", Some(Live::RoutePlan(plan))),
-        ],
-    ]
-    .into_iter()
-    .map(|documents| seam::PutDocumentsRequest { documents, ..Default::default() })
-    .collect()
+    }
 }
 
 pub fn stock_line(sku: &str, warehouse: &str, quantity: i64) -> pb::StockLine {

@@ -475,7 +475,7 @@ class GetDispatchStockRequest(_message.Message):
     warehouse: _builtins.str
     """In one warehouse."""
     region: _builtins.str
-    """In the warehouses that cover this region."""
+    """In the warehouses that cover this region: those on its installed plan."""
     @_builtins.property
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 2,000 known SKUs, each once (LINE_REPEATED)."""

@@ -523,7 +523,8 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetStock(self, request, context):
-        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND.
+        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND; TOO_MANY_LINES (field `levels`) where the
+        answer would have more than 40,000 levels: ask for fewer SKUs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -545,7 +546,8 @@ class StockServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetWarehouseStock(self, request, context):
-        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND.
+        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND; TOO_MANY_LINES (field
+        `levels`) where the answer would have more than 40,000 entries: ask for fewer SKUs or warehouses.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

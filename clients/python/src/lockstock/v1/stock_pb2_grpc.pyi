@@ -120,7 +120,9 @@ class StockServiceStub:
     WAREHOUSE_NOT_FOUND.
     """
     BatchGetStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.BatchGetStockRequest, _stock_pb2.BatchGetStockResponse]
-    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND; TOO_MANY_LINES (field `levels`) where the
+    answer would have more than 40,000 levels: ask for fewer SKUs.
+    """
     GetSalesStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetSalesStockRequest, _stock_pb2.GetSalesStockResponse]
     """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND."""
     GetDispatchStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetDispatchStockRequest, _stock_pb2.GetDispatchStockResponse]
@@ -128,7 +130,9 @@ class StockServiceStub:
     WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
     """
     GetWarehouseStock: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetWarehouseStockRequest, _stock_pb2.GetWarehouseStockResponse]
-    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
+    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND; TOO_MANY_LINES (field
+    `levels`) where the answer would have more than 40,000 entries: ask for fewer SKUs or warehouses.
+    """
     GetReservation: _grpc.UnaryUnaryMultiCallable[_stock_pb2.GetReservationRequest, _stock_pb2.Reservation]
     """A reservation with its lines and allocations. RESERVATION_NOT_FOUND."""
     CheckAvailability: _grpc.UnaryUnaryMultiCallable[_stock_pb2.CheckAvailabilityRequest, _stock_pb2.CheckAvailabilityResponse]
@@ -225,7 +229,9 @@ class StockServiceAsyncStub(StockServiceStub):
     WAREHOUSE_NOT_FOUND.
     """
     BatchGetStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.BatchGetStockRequest, _stock_pb2.BatchGetStockResponse]  # type: ignore[assignment]
-    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+    """The same for many SKUs, all at one sequence. SKU_NOT_FOUND; TOO_MANY_LINES (field `levels`) where the
+    answer would have more than 40,000 levels: ask for fewer SKUs.
+    """
     GetSalesStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetSalesStockRequest, _stock_pb2.GetSalesStockResponse]  # type: ignore[assignment]
     """The sales layer: what a channel may sell. SKU_NOT_FOUND, CHANNEL_NOT_FOUND."""
     GetDispatchStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetDispatchStockRequest, _stock_pb2.GetDispatchStockResponse]  # type: ignore[assignment]
@@ -233,7 +239,9 @@ class StockServiceAsyncStub(StockServiceStub):
     WAREHOUSE_NOT_FOUND, REGION_NOT_FOUND.
     """
     GetWarehouseStock: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetWarehouseStockRequest, _stock_pb2.GetWarehouseStockResponse]  # type: ignore[assignment]
-    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
+    """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND; TOO_MANY_LINES (field
+    `levels`) where the answer would have more than 40,000 entries: ask for fewer SKUs or warehouses.
+    """
     GetReservation: _aio.UnaryUnaryMultiCallable[_stock_pb2.GetReservationRequest, _stock_pb2.Reservation]  # type: ignore[assignment]
     """A reservation with its lines and allocations. RESERVATION_NOT_FOUND."""
     CheckAvailability: _aio.UnaryUnaryMultiCallable[_stock_pb2.CheckAvailabilityRequest, _stock_pb2.CheckAvailabilityResponse]  # type: ignore[assignment]
@@ -555,7 +563,9 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_pb2.BatchGetStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.BatchGetStockResponse, _abc.Awaitable[_stock_pb2.BatchGetStockResponse]]:
-        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND."""
+        """The same for many SKUs, all at one sequence. SKU_NOT_FOUND; TOO_MANY_LINES (field `levels`) where the
+        answer would have more than 40,000 levels: ask for fewer SKUs.
+        """
 
     @_abc_1.abstractmethod
     def GetSalesStock(
@@ -581,7 +591,9 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stock_pb2.GetWarehouseStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stock_pb2.GetWarehouseStockResponse, _abc.Awaitable[_stock_pb2.GetWarehouseStockResponse]]:
-        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND."""
+        """The warehouse layer: what warehouses know of. SKU_NOT_FOUND, WAREHOUSE_NOT_FOUND; TOO_MANY_LINES (field
+        `levels`) where the answer would have more than 40,000 entries: ask for fewer SKUs or warehouses.
+        """
 
     @_abc_1.abstractmethod
     def GetReservation(

@@ -37,15 +37,20 @@ fn grow(engine: &Engine, events: Sequence) {
             let lines = vec![StockLine { sku: "book", warehouse: "SH", quantity: 2 }];
             Command::Adjust { adjustment: Adjustment::OtherReceipt, lines }
         };
-        let stamp = RequestKey::from((engine.now() / 1_000).unsigned_abs());
-        let key = (stamp << 80) | (7 << 76) | (2 << 62) | RequestKey::from(next);
-        let reason = "a reason that makes the records long enough to fill segments of the smallest size";
-        let (fingerprint, service) = (Fingerprint::default(), Service::Stock);
-        let request = Request { key, fingerprint, reason, document: "", service, command };
-        let executed = engine.execute(vec![request]);
-        assert!(matches!(executed.replies[0], Reply::Done(_)), "{:?}", executed.replies);
-        engine.wait_durable(executed.seen).unwrap();
+        done(engine, next, command);
     }
+}
+
+/// Runs a command under a key of its own and waits for the disk.
+fn done(engine: &Engine, number: Sequence, command: Command<'_>) {
+    let stamp = RequestKey::from((engine.now() / 1_000).unsigned_abs());
+    let key = (stamp << 80) | (7 << 76) | (2 << 62) | RequestKey::from(number);
+    let reason = "a reason that makes the records long enough to fill segments of the smallest size";
+    let (fingerprint, service) = (Fingerprint::default(), Service::Stock);
+    let request = Request { key, fingerprint, reason, document: "", service, command };
+    let executed = engine.execute(vec![request]);
+    assert!(matches!(executed.replies[0], Reply::Done(_)), "{:?}", executed.replies);
+    engine.wait_durable(executed.seen).unwrap();
 }
 
 fn expected(dir: &std::path::Path, until: Sequence) -> Tables {
@@ -76,6 +81,33 @@ fn a_follower_gives_every_durable_event_once_over_many_segments() {
         assert_eq!(after, engine.durable());
         tables.assert_equal(&expected(dir.path(), after), 0);
     }
+    engine.close().unwrap();
+}
+
+#[test]
+fn a_batch_is_bounded_in_bytes_however_many_events_are_asked_for() {
+    const MIB: usize = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = Config::new(dir.path());
+    config.disk_floor_bytes = 0;
+    let engine = Engine::open(config).unwrap().0;
+    let body = vec![b'x'; MIB];
+    for number in 1..=20 {
+        let live = Live::Nothing;
+        let region =
+            PutDocument { kind: DocumentKind::Region, id: "CN", expected_version: None, live, body: &body };
+        done(&engine, number, Command::PutDocuments { documents: vec![region] });
+    }
+    let mut projection = Projection::new();
+    let first = projection.batch(&engine, 0, 1_000, Format::Copy).unwrap().unwrap();
+    assert_eq!((first.first, first.last), (1, 16));
+    let rows = |table: &str| {
+        let sheet = first.sheets.iter().find(|sheet| sheet.table == table).unwrap();
+        (sheet.rows, sheet.bytes.len() / MIB)
+    };
+    assert_eq!((rows("documents"), rows("document_versions")), ((1, 1), (16, 16)));
+    let second = projection.batch(&engine, first.last, 1_000, Format::Copy).unwrap().unwrap();
+    assert_eq!((second.first, second.last), (17, engine.durable()));
     engine.close().unwrap();
 }
 

@@ -1,12 +1,12 @@
 //! A seeded shop that meets every kind of movement: it looks at the state to know what could be done next.
 
 use lockstock_stock::command::{
-    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, PutDocument,
-    Request, Rest, Returned, Selection, Service, SetLine, SetTarget, SkuPart, StockLine, Wanted,
-    WarehouseState,
+    Adjustment, Arrival, Command, Demand, Disposition, DocumentKind, From, Live, Order, Part, Picked,
+    PutDocument, Request, Rest, Returned, SHOP_ID, Selection, Service, SetLine, SetTarget, SkuPart,
+    StockLine, Wanted, WarehouseState,
 };
-use lockstock_stock::counters::{AllocationCounter, Counter, TransferCounter};
-use lockstock_stock::event::{Event, Fingerprint};
+use lockstock_stock::counters::{AllocationCounter, Counter, LineCounter, TransferCounter};
+use lockstock_stock::event::{DeductionPolicy, Event, Fingerprint};
 use lockstock_stock::ids::{LineNo, Micros, RequestKey, Units};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::Machine;
@@ -112,15 +112,16 @@ impl Workload {
         let key = (stamp << 80) | (7 << 76) | (2 << 62) | self.keys;
         let reason = self.rng.pick(&["because", "a\tb\nc\\d", "\u{1f4e6}"]);
         let fingerprint = Fingerprint { digest: 1, fields: vec![(0, 1)] };
-        let request =
-            Request { key, fingerprint, reason, document: "doc-1", service: Service::Stock, command };
+        let service = self.rng.pick(&[Service::Stock, Service::Orders]);
+        let request = Request { key, fingerprint, reason, document: "doc-1", service, command };
         self.machine.step(request, self.now, &mut self.events);
     }
 
     fn next(&mut self) -> Option<Command<'static>> {
         match self.rng.below(20) {
             0..=3 => Some(self.buy()),
-            4..=11 => self.on_a_reservation(),
+            4 => self.on_an_order(),
+            5..=11 => self.on_a_reservation(),
             12..=14 => Some(self.supply()),
             15..=17 => self.transfer(),
             18 => Some(self.count()),
@@ -133,11 +134,16 @@ impl Workload {
         let lines = (0..=self.rng.below(3))
             .map(|_| Wanted { sku: self.rng.pick(&SKUS), quantity: self.rng.units(25), pool: "" })
             .collect();
-        let from = if self.rng.half() {
-            From::Region(self.rng.pick(&REGIONS))
-        } else {
-            let first = self.rng.below(WAREHOUSES.len() - 1);
-            From::Warehouses(vec![WAREHOUSES[first + 1], WAREHOUSES[first]])
+        let first = self.rng.below(WAREHOUSES.len() - 1);
+        let warehouses = vec![WAREHOUSES[first + 1], WAREHOUSES[first]];
+        let from = match self.rng.below(4) {
+            0 => From::Warehouses(warehouses),
+            1 => From::Planned {
+                region: self.rng.half().then_some(REGIONS[0]),
+                warehouses,
+                destination: self.rng.pick(&["geo:31.2,121.5", "pickup:w1"]),
+            },
+            _ => From::Region(self.rng.pick(&REGIONS)),
         };
         Order {
             reservation: id,
@@ -150,10 +156,15 @@ impl Workload {
 
     fn buy(&mut self) -> Command<'static> {
         let order = self.order();
-        if self.rng.below(4) == 0 {
-            return Command::LockAndDeduct { order };
+        let hold = Some(20 * SECOND);
+        match self.rng.below(4) {
+            0 => Command::LockAndDeduct { order },
+            1 => Command::Lock { order, hold },
+            _ => {
+                let policy = self.rng.pick(&[None, None, Some(DeductionPolicy::OnPayment)]);
+                Command::Place { order, hold, policy }
+            }
         }
-        Command::Lock { order, hold: Some(20 * SECOND) }
     }
 
     /// A reservation, line and warehouse with units in a state, and how many.
@@ -172,6 +183,18 @@ impl Workload {
             }
         }
         None
+    }
+
+    /// Pays, or gives up, what an order wants.
+    fn on_an_order(&mut self) -> Option<Command<'static>> {
+        let state = self.machine.state();
+        let wants = |id: &&&'static str| {
+            let found = state.find_reservation(id);
+            found.is_some_and(|found| found.total(LineCounter::Wanted) > 0)
+        };
+        let reservation = *self.reservations.iter().rev().find(wants)?;
+        let all = Selection { reservation, warehouse: "", parts: Vec::new() };
+        Some(if self.rng.below(4) == 0 { Command::CancelOrder(all) } else { Command::Deduct(all) })
     }
 
     fn on_a_reservation(&mut self) -> Option<Command<'static>> {
@@ -194,12 +217,20 @@ impl Workload {
             (Locked, 3) => Command::Extend { reservation, hold: 25 * SECOND },
             (Locked, 4) | (Allocated, 0) => shift,
             (Locked, _) | (Allocated, 5) => self.amend(reservation, line),
+            (Allocated, 1) if self.rng.half() => Command::CancelOrder(some),
             (Allocated, 1) => Command::Cancel(some),
             (Allocated, 2 | 3) => Command::PushFulfilment(all),
             (Allocated, _) => Command::Ship(some),
             (Picking, 0) => Command::Recall(here),
             (Picking, 1 | 2) => Command::ShortPick(here),
             (Picking, 3) => Command::Cancel(all),
+            (Picking, 4) => {
+                let lines = vec![Picked { line, picked: quantity, short: 0 }];
+                Command::ConfirmPicking { reservation, warehouse, lines }
+            }
+            (Picking, _) if self.rng.half() => {
+                Command::ShipOrder { parcel: here, attributes: self.rng.pick(&BODIES) }
+            }
             (Picking, _) => Command::Ship(here),
             (Shipped, 0) => {
                 let replacement = self.order();
@@ -319,7 +350,10 @@ impl Workload {
 
     fn master_data(&mut self) -> Command<'static> {
         let body = self.rng.pick(&BODIES);
-        let mut changed = if self.rng.half() {
+        let policy = self.rng.pick(&[None, Some(DeductionPolicy::OnOrder), Some(DeductionPolicy::OnPayment)]);
+        let mut changed = if self.rng.below(6) == 0 {
+            document(DocumentKind::Shop, SHOP_ID, Live::Shop { policy })
+        } else if self.rng.half() {
             let category = self.rng.pick(&["food", "", "\u{97f3}"]);
             document(DocumentKind::Sku, self.rng.pick(&SKUS), sku(category))
         } else {

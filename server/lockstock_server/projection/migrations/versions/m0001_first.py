@@ -37,7 +37,16 @@ def upgrade() -> None:
         _number("position"),
         *_counters("locked", "allocated", "picking", "shipped", "returning"),
     )
-    op.create_index("allocations_by_warehouse", "allocations", ["warehouse"])
+    op.create_index("allocations_by_warehouse", "allocations", ["warehouse", "reservation"])
+    op.create_table(
+        "document_versions",
+        _number("sequence", key=True),
+        _number("ordinal", key=True),
+        _name("kind"),
+        _name("id"),
+        _name("body"),
+    )
+    op.create_index("document_versions_by_id", "document_versions", ["kind", "id", "sequence"])
     op.create_table(
         "documents",
         _name("kind", key=True),
@@ -79,8 +88,11 @@ def upgrade() -> None:
         _name("reason"),
         _name("document"),
         _name("outcome"),
+        _name("owner"),
+        _name("attributes"),
     )
     op.create_index("operations_by_document", "operations", ["document"])
+    op.create_index("operations_by_owner", "operations", ["owner", "sequence"])
     op.create_index("operations_by_request_id", "operations", ["request_id"])
     op.create_table(
         "pool_stock",
@@ -116,6 +128,7 @@ def upgrade() -> None:
         _number("line", key=True),
         _name("sku"),
         _name("pool"),
+        _name("deduction_policy"),
         *_counters(
             "requested",
             "refused",
@@ -126,6 +139,7 @@ def upgrade() -> None:
             "cancelled",
             "claimed",
             "returned",
+            "wanted",
         ),
     )
     op.create_index("reservation_lines_by_sku", "reservation_lines", ["sku"])
@@ -140,14 +154,17 @@ def upgrade() -> None:
         sa.Column("refund_due", sa.Boolean(), nullable=True),
         _name("region"),
         _name("warehouses"),
+        _name("destination"),
         _number("max_parcels"),
         _name("channel"),
         _name("buyer"),
         _name("attributes"),
     )
-    op.create_index("reservations_by_buyer", "reservations", ["buyer"])
+    op.create_index("reservations_by_buyer", "reservations", ["buyer", "created_at", "reservation"])
+    op.create_index("reservations_by_channel", "reservations", ["channel", "created_at", "reservation"])
     op.create_index("reservations_by_created_at", "reservations", ["created_at", "reservation"])
     op.create_index("reservations_by_deadline", "reservations", ["deadline"])
+    op.create_index("reservations_by_region", "reservations", ["region", "created_at", "reservation"])
     op.create_table(
         "skus",
         _name("sku", key=True),

@@ -1,8 +1,8 @@
-//! Which warehouses ship an order: `domain.md` section 4, rule 3, over plain numbers.
+//! Which warehouses ship: the fewest parcels; among equal counts the positions that come first when they are
+//! sorted.
 //!
-//! Positions are places in the plan. The fewest parcels win; among equal counts the positions that come
-//! first when they are sorted. The search is exact up to 16 useful candidates and 3 parcels; beyond that
-//! it is greedy in plan order and says so, so that the work is bounded.
+//! The search is exact up to 16 useful candidates and 3 parcels; beyond that it is greedy in plan order and
+//! says so, so that the work is bounded.
 
 use crate::ids::Units;
 use crate::limits::{EXACT_CANDIDATES_MAX, EXACT_PARCELS_MAX};
@@ -34,7 +34,7 @@ pub fn choose(needs: &[Need]) -> Option<Parcels> {
     let mut useful: Vec<usize> = needs.iter().flat_map(|need| &need.offers).map(|(at, _)| *at).collect();
     useful.sort_unstable();
     useful.dedup();
-    if let Some(position) = alone(needs) {
+    if let Some(position) = covers_all(needs) {
         return Some(Parcels { positions: vec![position], exact: true });
     }
     if useful.len() <= EXACT_CANDIDATES_MAX {
@@ -49,17 +49,24 @@ pub fn choose(needs: &[Need]) -> Option<Parcels> {
     Some(Parcels { positions: greedy(needs, &useful), exact: false })
 }
 
+/// The first position that serves all of them alone.
+pub fn alone<T>(
+    positions: impl IntoIterator<Item = usize>,
+    all: &[T],
+    serves: impl Fn(&T, usize) -> bool,
+) -> Option<usize> {
+    positions.into_iter().find(|position| all.iter().all(|one| serves(one, *position)))
+}
+
 /// The first candidate that covers every need.
-fn alone(needs: &[Need]) -> Option<usize> {
+fn covers_all(needs: &[Need]) -> Option<usize> {
     // Who covers all covers the first, so only its offers are looked at.
-    let first = needs.first()?;
-    let covers = |need: &Need, position: usize| {
+    let candidates = needs.first()?.offers.iter().map(|(position, _)| *position);
+    alone(candidates, needs, |need, position| {
         need.offers
             .binary_search_by_key(&position, |(at, _)| *at)
             .is_ok_and(|at| need.offers[at].1 >= need.units)
-    };
-    let candidates = first.offers.iter().map(|(position, _)| *position);
-    candidates.into_iter().find(|at| needs.iter().all(|need| covers(need, *at)))
+    })
 }
 
 /// One need against a handful of candidates.
