@@ -63,14 +63,12 @@ def test_a_shop_is_imported_from_csv_and_importing_again_changes_nothing(
         "warehouses created": 2,
         "skus created": 2,
         "stock created": 2,
-        "stock unchanged": 0,
     }
-    counts = json.loads(again.stdout)["counts"]
-    assert {name for name, count in counts.items() if count} == {
-        "regions unchanged",
-        "warehouses unchanged",
-        "skus unchanged",
-        "stock unchanged",
+    assert json.loads(again.stdout)["counts"] == {
+        "regions unchanged": 2,
+        "warehouses unchanged": 2,
+        "skus unchanged": 2,
+        "stock unchanged": 2,
     }
     shown = json.loads(lockstock("stock", "BOOK", "--fast-lane", server.fast_lane, "--json").stdout)
     assert [(level["warehouse"], level["available"]) for level in shown["levels"]] == [("SH", "30")]
@@ -90,13 +88,17 @@ def test_refused_rows_are_listed_with_their_number_and_stop_no_other(
     ]
 
 
-def test_a_wrong_cell_is_one_sentence_with_file_row_and_value(server: ServerProcess, tmp_path: Path) -> None:
+def test_a_wrong_column_is_one_sentence_before_anything_is_sent(
+    server: ServerProcess, tmp_path: Path
+) -> None:
     path = tmp_path / "stock.csv"
-    path.write_text("sku,warehouse,quantity\nBOOK,SH,many\n", encoding="utf-8")
-    done = lockstock("import", "--stock", str(path), "--server", server.address)
+    path.write_text("sku,warehouse,quantity,qty\nBOOK,SH,1,1\n", encoding="utf-8")
+    done = lockstock("import", *files(tmp_path)[:2], "--stock", str(path), "--server", server.address)
     assert done.returncode == 2
-    assert "stock.csv, row 2" in done.stderr
+    assert "stock.csv has a column 'qty', and the columns are sku, warehouse, quantity." in done.stderr
     assert "Traceback" not in done.stderr
+    regions = lockstock("region", "list", "--server", server.address, "--json")
+    assert json.loads(regions.stdout) == []
 
 
 def test_errors_are_sentences_and_exit_codes(server: ServerProcess) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
+from google.rpc import error_details_pb2
 from lockstock.internal.v1 import documents_pb2 as seam
 from lockstock_server.refusals import Refused
 
@@ -12,17 +14,30 @@ Key = tuple[int, str]
 
 @dataclass
 class FakeDocuments:
-    """Speaks `/lockstock.internal.v1.Documents/...`; `refuse` are ids whose changes are refused."""
+    """Speaks `/lockstock.internal.v1.Documents/...`.
+
+    `refuse` are ids whose changes are refused and why, `away` is why every call is;
+    where it is `slow`, other calls get in between.
+    """
 
     sequence: int = 0
     documents: dict[Key, seam.Document] = field(default_factory=dict)
     changes: list[seam.PutDocumentsRequest] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
+    away: str = ""
+    calls: list[str] = field(default_factory=list)
+    listed: list[int] = field(default_factory=list)
+    slow: bool = False
     _known: dict[str, tuple[tuple[str, bytes, tuple[str, ...]], seam.PutDocumentsResult]] = field(
         default_factory=dict
     )
 
     async def call(self, method: str, request: bytes) -> bytes:
+        self.calls.append(method.rpartition("/")[2])
+        if self.away:
+            raise Refused(self.away)
+        if self.slow:
+            await asyncio.sleep(0)
         match method.rpartition("/")[2]:
             case "PutDocuments":
                 return self._put(seam.PutDocumentsRequest.FromString(request)).SerializeToString()
@@ -30,6 +45,8 @@ class FakeDocuments:
                 return self._batch(seam.PutDocumentsBatchRequest.FromString(request)).SerializeToString()
             case "ListDocuments":
                 return self._list(seam.ListDocumentsRequest.FromString(request)).SerializeToString()
+            case "GetDocuments":
+                return self._get(seam.GetDocumentsRequest.FromString(request)).SerializeToString()
             case other:
                 raise AssertionError(other)
 
@@ -90,9 +107,19 @@ class FakeDocuments:
             except Refused as refused:
                 status = response.results.add().refused
                 status.message = refused.reason
+                info = error_details_pb2.ErrorInfo(reason=refused.reason, metadata=refused.metadata)
+                status.details.add().Pack(info)
         return response
 
     def _list(self, request: seam.ListDocumentsRequest) -> seam.ListDocumentsResponse:
+        self.listed.append(request.kind)
         ids = sorted(name for kind, name in self.documents if kind == request.kind and name > request.after)
         documents = [self.documents[request.kind, name] for name in ids[: request.limit]]
         return seam.ListDocumentsResponse(sequence=self.sequence, documents=documents)
+
+    def _get(self, request: seam.GetDocumentsRequest) -> seam.GetDocumentsResponse:
+        if not request.ids:
+            raise Refused("FIELD_REQUIRED", field="ids")
+        asked = [(int(request.kind), name) for name in request.ids]
+        documents = [self.documents[key] for key in asked if key in self.documents]
+        return seam.GetDocumentsResponse(sequence=self.sequence, documents=documents)

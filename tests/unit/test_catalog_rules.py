@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from google.protobuf import json_format
 from hypothesis import given
 from hypothesis import strategies as st
 from lockstock.v1 import catalog_pb2 as pb
 from lockstock_server.catalog import bodies, form, masks, pages, rows
-from lockstock_server.catalog.kinds import CHANNEL, REGION, SKU, WAREHOUSE, Document, Kind
+from lockstock_server.catalog.kinds import CHANNEL, KINDS, REGION, SHOP, SKU, WAREHOUSE, Document, Kind
 from lockstock_server.refusals import Refused
 
 ACTIVE = pb.WAREHOUSE_STATE_ACTIVE
+ON_PAYMENT = pb.DEDUCTION_POLICY_ON_PAYMENT
 
 
 def a_warehouse(**fields: object) -> pb.Warehouse:
@@ -23,6 +27,8 @@ FORMS: list[tuple[Kind, Document, str, str]] = [
     (SKU, pb.Sku(sku="a\nb"), "ID_INVALID", "it.sku"),
     (SKU, pb.Sku(sku="a", title="é" * 129), "TEXT_TOO_LONG", "it.title"),
     (SKU, pb.Sku(sku="a", category="c" * 65), "ID_INVALID", "it.category"),
+    (SKU, pb.Sku(sku="a", deduction_policy=3), "ENUM_UNKNOWN", "it.deduction_policy"),  # type: ignore[arg-type]
+    (SHOP, pb.Shop(deduction_policy=-1), "ENUM_UNKNOWN", "it.deduction_policy"),  # type: ignore[arg-type]
     (CHANNEL, pb.Channel(channel="c"), "ENUM_UNKNOWN", "it.kind"),
     (CHANNEL, pb.Channel(channel="c", kind=9), "ENUM_UNKNOWN", "it.kind"),  # type: ignore[arg-type]
     (
@@ -84,7 +90,9 @@ def test_a_document_of_wrong_form_is_refused_by_reason_and_field(
 @pytest.mark.parametrize(
     ("kind", "document"),
     [
-        (SKU, pb.Sku(sku="é" * 32, title="t" * 256, category="c" * 64)),
+        (SKU, pb.Sku(sku="é" * 32, title="t" * 256, category="c" * 64, deduction_policy=ON_PAYMENT)),
+        (SHOP, pb.Shop()),
+        (SHOP, pb.Shop(deduction_policy=ON_PAYMENT)),
         (REGION, pb.Region(region="r", centroid=pb.Coordinates(latitude=-90, longitude=180))),
         (CHANNEL, pb.Channel(channel="c", kind=pb.CHANNEL_KIND_OWN)),
         (WAREHOUSE, a_warehouse(tier=pb.TIER_FRONT, rank=1_000_000, coverage=pb.Coverage(radius_km=3.5))),
@@ -120,41 +128,26 @@ def test_a_mask_names_only_fields_that_can_be_updated(path: str) -> None:
     assert (refused.value.reason, refused.value.metadata) == ("FIELD_MASK_INVALID", {"field": path})
 
 
-@given(ids=st.sets(st.text(min_size=1, max_size=5)), size=st.integers(1, 7))
-def test_pages_give_every_id_once_and_in_order(ids: set[str], size: int) -> None:
-    listing = sorted(ids)
-    seen: list[str] = []
-    token = ""
-    while True:
-        shown, token = pages.page(listing, "skus", size, token)
-        seen.extend(shown)
-        if not token:
-            break
-        assert len(shown) == size
-    assert seen == listing
-
-
-def test_a_page_goes_on_behind_its_last_id_although_ids_were_added_and_are_gone() -> None:
-    _, token = pages.page(["a", "c", "e"], "skus", 2, "")
-    assert pages.page(["a", "b", "d", "e"], "skus", 2, token) == (["d", "e"], "")
+def test_a_page_begins_behind_the_id_of_its_token_and_has_a_default_size() -> None:
+    assert pages.asked("skus", 7, pages.token("skus", "c")) == ("c", 7)
+    assert pages.asked("skus", 0, "") == ("", pages.PAGE_SIZE_DEFAULT)
 
 
 @pytest.mark.parametrize("token", ["x", "!!!!", "AAAA", "AAAAAAAAAAAAAAAA", "é"])
 def test_a_token_that_was_never_made_is_refused(token: str) -> None:
     with pytest.raises(Refused, match="PAGE_TOKEN_INVALID"):
-        pages.page(["a"], "skus", 1, token)
+        pages.asked("skus", 1, token)
 
 
 def test_a_token_of_another_list_is_refused() -> None:
-    _, token = pages.page(["a", "b"], "skus", 1, "")
     with pytest.raises(Refused, match="PAGE_TOKEN_INVALID"):
-        pages.page(["a", "b"], "regions", 1, token)
+        pages.asked("regions", 1, pages.token("skus", "a"))
 
 
 @pytest.mark.parametrize("size", [-1, 1_001])
 def test_a_page_size_out_of_bounds_is_refused(size: int) -> None:
     with pytest.raises(Refused) as refused:
-        pages.page(["a"], "skus", size, "")
+        pages.asked("skus", size, "")
     assert (refused.value.reason, refused.value.metadata["field"]) == ("NUMBER_OUT_OF_RANGE", "page_size")
 
 
@@ -163,6 +156,75 @@ def test_a_body_is_the_same_for_the_same_document_and_leaves_the_etag_out() -> N
     other = a_warehouse(title="Ö", etag="8", location=pb.Coordinates(latitude=1.5))
     assert bodies.write(one) == bodies.write(other)
     assert bodies.read(WAREHOUSE, bodies.write(one)) == form.normalised(one)
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
+POINTS = st.none() | st.builds(
+    pb.Coordinates,
+    latitude=st.floats(-90, 90, allow_nan=False),
+    longitude=st.floats(-180, 180, allow_nan=False),
+)
+WAREHOUSES = st.builds(
+    pb.Warehouse,
+    warehouse=TEXTS,
+    title=TEXTS,
+    tier=st.sampled_from(pb.Tier.values()),
+    rank=st.integers(0, form.RANK_MAX),
+    coverage=st.none()
+    | st.builds(pb.Coverage, regions=st.lists(TEXTS), radius_km=st.floats(0, form.RADIUS_KM_MAX)),
+    assortment=st.none() | st.builds(pb.Assortment, skus=st.lists(TEXTS), categories=st.lists(TEXTS)),
+    parent=TEXTS,
+    pickup=st.booleans(),
+    state=st.sampled_from(pb.WarehouseState.values()),
+    location=POINTS,
+    etag=TEXTS,
+)
+SKUS = st.builds(
+    pb.Sku,
+    sku=TEXTS,
+    title=TEXTS,
+    category=TEXTS,
+    etag=TEXTS,
+    deduction_policy=st.sampled_from(pb.DeductionPolicy.values()),
+)
+
+
+@given(document=WAREHOUSES | SKUS)
+def test_a_body_says_what_json_format_says_of_the_document(document: pb.Warehouse | pb.Sku) -> None:
+    said = json_format.MessageToDict(document, preserving_proto_field_name=True)
+    said.pop("etag", None)
+    assert bodies.write(document) == bodies.canonical(said)
+    kind = WAREHOUSE if isinstance(document, pb.Warehouse) else SKU
+    document.ClearField("etag")
+    assert bodies.read(kind, bodies.write(document)) == document
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_has_no_field_that_json_writes_otherwise(kind: Kind) -> None:
+    waiting = [kind.message.DESCRIPTOR]
+    while waiting:
+        message = waiting.pop()
+        for field in message.fields:
+            assert not message.GetOptions().map_entry, field.full_name
+            assert field.type in {
+                field.TYPE_STRING,
+                field.TYPE_INT32,
+                field.TYPE_BOOL,
+                field.TYPE_DOUBLE,
+            } or (field.type in {field.TYPE_ENUM, field.TYPE_MESSAGE}), field.full_name
+            if field.message_type is not None:
+                waiting.append(field.message_type)
+
+
+@given(text=st.text(st.characters(codec="utf-8"), max_size=80))
+def test_an_id_is_short_and_has_no_control_character(text: str) -> None:
+    bad = len(text.encode()) > form.ID_BYTES_MAX or any(unicodedata.category(sign) == "Cc" for sign in text)
+    try:
+        form.check_optional_id("it", text)
+    except Refused:
+        assert bad
+    else:
+        assert not bad
 
 
 def test_a_body_keeps_fields_of_a_newer_server_from_being_an_error() -> None:

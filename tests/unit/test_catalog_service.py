@@ -9,7 +9,7 @@ from fake_documents import FakeDocuments
 from lockstock.internal.v1 import documents_pb2 as seam
 from lockstock.v1 import catalog_pb2 as pb
 from lockstock_server.catalog.documents import Documents
-from lockstock_server.catalog.imports import Import
+from lockstock_server.catalog.imports import Done, Import
 from lockstock_server.catalog.kinds import CHANNEL, REGION, SKU, WAREHOUSE, Kind
 from lockstock_server.catalog.service import Catalog
 from lockstock_server.refusals import Refused
@@ -47,7 +47,7 @@ def reason(refused: pytest.ExceptionInfo[Refused]) -> tuple[str, dict[str, str]]
 async def test_what_is_created_is_read_with_its_etag(catalog: Catalog) -> None:
     made = await catalog.create(SKU, pb.Sku(sku="book", title="A book"), "")
     assert made == pb.Sku(sku="book", title="A book", etag="1")
-    assert catalog.get(SKU, "book") == made
+    assert await catalog.get(SKU, "book") == made
 
 
 async def test_a_document_of_the_same_id_is_refused(catalog: Catalog) -> None:
@@ -68,7 +68,7 @@ async def test_a_new_document_has_no_etag_yet(catalog: Catalog) -> None:
 )
 async def test_what_is_not_there_is_not_found(catalog: Catalog, kind: Kind, word: str) -> None:
     with pytest.raises(Refused) as refused:
-        catalog.get(kind, "none")
+        await catalog.get(kind, "none")
     assert reason(refused) == (f"{word}_NOT_FOUND", {kind.name: "none"})
 
 
@@ -85,7 +85,7 @@ async def test_an_update_with_another_etag_is_aborted(catalog: Catalog, etag: st
     with pytest.raises(Refused) as refused:
         await catalog.update(SKU, pb.Sku(sku="book", title="late", etag=etag), [], "")
     assert reason(refused) == ("STALE_VERSION", {"id": "book", "expected": etag, "current": "2"})
-    assert catalog.get(SKU, "book").title == "2"
+    assert cast("pb.Sku", await catalog.get(SKU, "book")).title == "2"
 
 
 async def test_an_update_without_an_etag_is_of_any_version(catalog: Catalog) -> None:
@@ -187,7 +187,7 @@ async def test_a_change_that_the_engine_refuses_leaves_view_and_plans_as_they_we
     closed = pb.Warehouse(warehouse="W", state=pb.WAREHOUSE_STATE_CLOSED)
     with pytest.raises(Refused, match="WAREHOUSE_NOT_EMPTY"):
         await catalog.update(WAREHOUSE, closed, ["state"], "")
-    stored = cast("pb.Warehouse", catalog.get(WAREHOUSE, "W"))
+    stored = cast("pb.Warehouse", await catalog.get(WAREHOUSE, "W"))
     assert stored.state == pb.WAREHOUSE_STATE_ACTIVE
     await catalog.create(REGION, pb.Region(region="bj", parent="cn"), "")
     assert fake.plan("bj") == ["W"]
@@ -261,7 +261,7 @@ async def test_a_restarted_catalogue_has_every_document_and_goes_on_from_it(
     restarted = a_catalog(fake)
     await restarted.load()
     assert len(fake.changes) == changes
-    assert restarted.page(REGION, 0, "") == catalog.page(REGION, 0, "")
+    assert await restarted.page(REGION, 0, "") == await catalog.page(REGION, 0, "")
     await restarted.create(WAREHOUSE, warehouse("A", regions=("sh",)), "")
     assert fake.plan("sh") == ["A", "W"]
 
@@ -279,8 +279,8 @@ async def test_an_import_answers_every_row(catalog: Catalog) -> None:
             pb.Sku(sku="other2", etag="9"),
         ]
     )
-    done = [outcome for outcome in outcomes if isinstance(outcome, tuple)]
-    assert done == [("created", "3"), ("unchanged", "1"), ("updated", "4")]
+    done = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+    assert done == [Done("created", "3"), Done("unchanged", "1"), Done("updated", "4")]
     refused = [(o.reason, o.metadata.get("field")) for o in outcomes if isinstance(o, Refused)]
     assert refused == [
         ("FIELD_REQUIRED", "skus[3].sku"),
@@ -295,7 +295,7 @@ async def test_an_import_twice_changes_nothing_the_second_time(catalog: Catalog,
     for _ in range(2):
         await Import(catalog, REGION).run(rows)
         outcomes = await Import(catalog, WAREHOUSE).run(warehouses)
-    assert [outcome[0] for outcome in outcomes if isinstance(outcome, tuple)] == ["unchanged"] * 2
+    assert [outcome.result for outcome in outcomes if isinstance(outcome, Done)] == ["unchanged"] * 2
     assert fake.plan("sh") == ["W", "C"]
     assert len([put for change in fake.changes for put in change.documents if put.id == "sh"]) == 2
 
@@ -303,7 +303,7 @@ async def test_an_import_twice_changes_nothing_the_second_time(catalog: Catalog,
 async def test_rows_of_an_import_may_refer_to_rows_behind_them(catalog: Catalog) -> None:
     rows = [pb.Region(region="sh", parent="cn"), pb.Region(region="cn"), pb.Region(region="x", parent="none")]
     outcomes = await Import(catalog, REGION).run(rows)
-    assert [o[0] if isinstance(o, tuple) else o.reason for o in outcomes] == [
+    assert [o.result if isinstance(o, Done) else o.reason for o in outcomes] == [
         "created",
         "created",
         "REFERENCE_INVALID",
@@ -316,7 +316,7 @@ async def test_a_row_without_a_state_leaves_a_paused_warehouse_paused(catalog: C
         WAREHOUSE, pb.Warehouse(warehouse="W", state=pb.WAREHOUSE_STATE_PAUSED), ["state"], ""
     )
     outcomes = await Import(catalog, WAREHOUSE).run([warehouse("W")])
-    assert outcomes == [("unchanged", "2")]
+    assert outcomes == [Done("unchanged", "2")]
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(0, "FIELD_REQUIRED"), (8_191, "TOO_MANY_LINES")])
@@ -346,5 +346,5 @@ async def test_plans_left_out_go_with_the_next_change(catalog: Catalog, fake: Fa
     with pytest.raises(Refused, match="FROZEN"):
         await Import(catalog, WAREHOUSE).run([warehouse("W", regions=("cn",))])
     fake.refuse.clear()
-    await catalog.create(SKU, pb.Sku(sku="book"), "")
+    await catalog.create(CHANNEL, pb.Channel(channel="web", kind=pb.CHANNEL_KIND_OWN), "")
     assert fake.plan("cn") == fake.plan("sh") == ["W"]

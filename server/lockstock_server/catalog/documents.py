@@ -11,13 +11,13 @@ from lockstock_server.catalog import bodies
 from lockstock_server.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
     from lockstock_server.catalog.kinds import Document, Kind
 
 SERVICE = "/lockstock.internal.v1.Documents"
 LISTING = 10_000
-"""Documents of one listing; the engine takes no more."""
+"""Documents of one listing, and ids of one question; the engine takes no more."""
 
 CHANGES_BYTES = 4 << 20
 """A batch of changes is cut at about this size, half of what a message may be, in bytes."""
@@ -26,18 +26,22 @@ NEVER = (1 << 62) - 1
 """A version that no document reaches: what expects it is refused, unless its key is known."""
 
 
-def put_of(kind: Kind, document: Document, expected_version: int) -> seam.PutDocument:
-    """The document as the engine takes it: its live part, and its body."""
+def put_of(kind: Kind, document: Document, expected_version: int, body: bytes = b"") -> seam.PutDocument:
+    """The document as the engine takes it: its live part, and its body (given where it is written already)."""
     put = seam.PutDocument(
         kind=kind.number,
         id=kind.id_of(document),
         expected_version=expected_version,
-        body=bodies.write(document),
+        body=body or bodies.write(document),
     )
     if isinstance(document, pb.Sku):
         # An empty live part must still be said to be there.
         put.sku.SetInParent()
         put.sku.category = document.category
+        put.sku.deduction_policy = document.deduction_policy
+    elif isinstance(document, pb.Shop):
+        put.shop.SetInParent()
+        put.shop.deduction_policy = document.deduction_policy
     elif isinstance(document, pb.Warehouse):
         put.warehouse.state = document.state
         put.warehouse.skus.extend(document.assortment.skus)
@@ -69,12 +73,11 @@ class Documents:
         answer = await self._call(f"{SERVICE}/PutDocuments", change.SerializeToString())
         return seam.PutDocumentsResult.FromString(answer)
 
-    async def put_each(self, changes: Sequence[seam.PutDocumentsRequest]) -> list[int | Refused]:
-        """Make changes, each a step of its own: the version, or the refusal, of each."""
+    async def put_each(self, puts: Iterable[seam.PutDocument]) -> list[int | Refused]:
+        """Put documents, each in a step of its own: the version, or the refusal, of each."""
         results: list[int | Refused] = []
-        for chunk in chunks(changes):
-            request = seam.PutDocumentsBatchRequest(changes=chunk)
-            answer = await self._call(f"{SERVICE}/PutDocumentsBatch", request.SerializeToString())
+        for chunk in chunks(puts):
+            answer = await self._call(f"{SERVICE}/PutDocumentsBatch", chunk)
             for result in seam.PutDocumentsBatchResponse.FromString(answer).results:
                 refused = result.HasField("refused")
                 results.append(Refused.by(result.refused) if refused else result.version)
@@ -101,26 +104,40 @@ class Documents:
         """List every document of a kind, in the order of ids."""
         after = ""
         while True:
-            request = seam.ListDocumentsRequest(kind=kind, after=after, limit=LISTING)
-            answer = await self._call(f"{SERVICE}/ListDocuments", request.SerializeToString())
-            documents = seam.ListDocumentsResponse.FromString(answer).documents
+            documents = await self.run(kind, after, LISTING)
             for document in documents:
                 yield document
             if len(documents) < LISTING:
                 return
             after = documents[-1].id
 
+    async def run(self, kind: seam.DocumentKind.ValueType, after: str, limit: int) -> Sequence[seam.Document]:
+        """List up to `limit` documents with ids after this one, in order."""
+        request = seam.ListDocumentsRequest(kind=kind, after=after, limit=limit)
+        answer = await self._call(f"{SERVICE}/ListDocuments", request.SerializeToString())
+        return seam.ListDocumentsResponse.FromString(answer).documents
 
-def chunks(changes: Sequence[seam.PutDocumentsRequest]) -> Iterator[list[seam.PutDocumentsRequest]]:
-    """Cut changes into runs of about CHANGES_BYTES, at least one each."""
-    run: list[seam.PutDocumentsRequest] = []
+    async def get(self, kind: seam.DocumentKind.ValueType, ids: Sequence[str]) -> Sequence[seam.Document]:
+        """Read up to LISTING documents by id; ids of none are left out."""
+        request = seam.GetDocumentsRequest(kind=kind, ids=ids)
+        answer = await self._call(f"{SERVICE}/GetDocuments", request.SerializeToString())
+        return seam.GetDocumentsResponse.FromString(answer).documents
+
+
+def chunks(puts: Iterable[seam.PutDocument]) -> Iterator[bytes]:
+    """Write puts as batches of about CHANGES_BYTES, at least one each."""
+    # Messages of a repeated field written one behind the other are the message with all of them, so each is
+    # written once and its size is known without asking.
+    run: list[bytes] = []
     size = 0
-    for change in changes:
-        weight = change.ByteSize()
-        if run and size + weight > CHANGES_BYTES:
-            yield run
+    for put in puts:
+        batch = seam.PutDocumentsBatchRequest()
+        batch.changes.add().documents.append(put)
+        written = batch.SerializeToString()
+        if run and size + len(written) > CHANGES_BYTES:
+            yield b"".join(run)
             run, size = [], 0
-        run.append(change)
-        size += weight
+        run.append(written)
+        size += len(written)
     if run:
-        yield run
+        yield b"".join(run)

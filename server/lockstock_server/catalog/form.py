@@ -7,7 +7,7 @@ Every check raises Refused with the path of the field as the caller wrote it (`w
 from __future__ import annotations
 
 import math
-import unicodedata
+import re
 from typing import TYPE_CHECKING
 
 from lockstock.v1 import catalog_pb2 as pb
@@ -28,6 +28,9 @@ ASSORTMENT_CATEGORIES_MAX = 1_000
 RADIUS_KM_MAX = 20_040.0
 """Half the earth's circumference, rounded up: a longer radius says nothing more."""
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""The control characters: all of Unicode's category Cc."""
+
 
 def check_id(field: str, value: str) -> None:
     """Refuse an id that is empty, too long or holds control characters."""
@@ -38,14 +41,23 @@ def check_id(field: str, value: str) -> None:
 
 def check_optional_id(field: str, value: str) -> None:
     """Refuse an id that is too long or holds control characters."""
-    if len(value.encode()) > ID_BYTES_MAX or any(unicodedata.category(sign) == "Cc" for sign in value):
+    if value and not is_id(value):
         raise Refused("ID_INVALID", field=field)
+
+
+def is_id(value: str) -> bool:
+    """Tell whether this can be an id: not empty, not too long, without control characters."""
+    return bool(value) and not (_longer(value, ID_BYTES_MAX) or _CONTROL.search(value))
 
 
 def check_text(field: str, value: str, limit: int) -> None:
     """Refuse a text of more than `limit` bytes."""
-    if len(value.encode()) > limit:
+    if _longer(value, limit):
         raise Refused("TEXT_TOO_LONG", field=field, limit=limit)
+
+
+def _longer(value: str, limit: int) -> bool:
+    return len(value) > limit or (not value.isascii() and len(value.encode()) > limit)
 
 
 def check_number(field: str, value: float, lowest: float, highest: float) -> None:
@@ -80,8 +92,19 @@ def check_point(field: str, point: pb.Coordinates) -> None:
     check_number(f"{field}.longitude", point.longitude, -180, 180)
 
 
+def check_policy(field: str, value: int) -> None:
+    """Refuse a policy that this server does not know; none is one: the next rule up decides."""
+    if value:
+        check_enum(field, value, pb.DeductionPolicy.values())
+
+
 def _check_sku(path: str, sku: pb.Sku) -> None:
     check_optional_id(f"{path}.category", sku.category)
+    check_policy(f"{path}.deduction_policy", sku.deduction_policy)
+
+
+def _check_shop(path: str, shop: pb.Shop) -> None:
+    check_policy(f"{path}.deduction_policy", shop.deduction_policy)
 
 
 def _check_warehouse(path: str, warehouse: pb.Warehouse) -> None:
@@ -114,13 +137,15 @@ _CHECKS: Mapping[str, Callable[[str, Document], None]] = {
     "warehouse": _check_warehouse,  # type: ignore[dict-item]
     "region": _check_region,  # type: ignore[dict-item]
     "channel": _check_channel,  # type: ignore[dict-item]
+    "shop": _check_shop,  # type: ignore[dict-item]
 }
 
 
 def check(kind: Kind, path: str, document: Document) -> None:
     """Refuse a document of wrong form; `path` is where it stands in the request."""
     check_id(f"{path}.{kind.name}", kind.id_of(document))
-    check_text(f"{path}.title", document.title, TITLE_BYTES_MAX)
+    if not isinstance(document, pb.Shop):
+        check_text(f"{path}.title", document.title, TITLE_BYTES_MAX)
     _CHECKS[kind.name](path, document)
 
 

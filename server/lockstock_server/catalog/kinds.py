@@ -11,7 +11,7 @@ from lockstock.v1 import catalog_pb2 as pb
 if TYPE_CHECKING:
     from lockstock.internal.v1.documents_pb2 import DocumentKind
 
-Document: TypeAlias = pb.Sku | pb.Warehouse | pb.Region | pb.Channel
+Document: TypeAlias = pb.Sku | pb.Warehouse | pb.Region | pb.Channel | pb.Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,9 @@ class Kind:
 
     `name` is the word for it, the name of its id field and of the field that carries it in requests;
     `plural` names the field of lists and imports; `missing` is the reason where there is none of an id.
+    `held`: planning needs all of them, so the view keeps them in memory and writes are taken one after the
+    other. The others are read from the engine when asked for, and their writes need no order among
+    themselves. `only` is the one id of a kind of which there is one document.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Kind:
     message: type[Document]
     number: DocumentKind.ValueType
     missing: str
+    held: bool = True
+    only: str = ""
 
     @property
     def title(self) -> str:
@@ -40,12 +45,16 @@ class Kind:
 
     def id_of(self, document: Document) -> str:
         """Read the document's id."""
-        return str(getattr(document, self.name))
+        return self.only or str(getattr(document, self.name))
 
 
-SKU = Kind("sku", "skus", pb.Sku, seam.DOCUMENT_KIND_SKU, "SKU_NOT_FOUND")
+SKU = Kind("sku", "skus", pb.Sku, seam.DOCUMENT_KIND_SKU, "SKU_NOT_FOUND", held=False)
 WAREHOUSE = Kind("warehouse", "warehouses", pb.Warehouse, seam.DOCUMENT_KIND_WAREHOUSE, "WAREHOUSE_NOT_FOUND")
 REGION = Kind("region", "regions", pb.Region, seam.DOCUMENT_KIND_REGION, "REGION_NOT_FOUND")
 CHANNEL = Kind("channel", "channels", pb.Channel, seam.DOCUMENT_KIND_CHANNEL, "CHANNEL_NOT_FOUND")
+SHOP = Kind("shop", "", pb.Shop, seam.DOCUMENT_KIND_SHOP, "", only="shop")
 
-KINDS = (SKU, WAREHOUSE, REGION, CHANNEL)
+COLLECTIONS = (SKU, WAREHOUSE, REGION, CHANNEL)
+"""The kinds with ids: they are created, listed and imported."""
+
+KINDS = (*COLLECTIONS, SHOP)

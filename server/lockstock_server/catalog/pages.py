@@ -6,13 +6,8 @@ import base64
 import binascii
 import hashlib
 import json
-from bisect import bisect_right
-from typing import TYPE_CHECKING
 
 from lockstock_server.refusals import Refused
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 1_000
@@ -47,13 +42,10 @@ def after(listing: str, page_token: str) -> str:
     return str(after_id)
 
 
-def page(ids: Sequence[str], listing: str, page_size: int, page_token: str) -> tuple[Sequence[str], str]:
-    """Cut a page out of sorted ids: the ids, and the token of the next page (empty on the last)."""
+def asked(listing: str, page_size: int, page_token: str) -> tuple[str, int]:
+    """Read what page is asked for: after which id it begins, and how many documents it has. Raises Refused."""
     if not 0 <= page_size <= PAGE_SIZE_MAX:
         raise Refused(
             "NUMBER_OUT_OF_RANGE", field="page_size", value=page_size, limit=f"0 to {PAGE_SIZE_MAX}"
         )
-    first = bisect_right(ids, after(listing, page_token)) if page_token else 0
-    last = first + (page_size or PAGE_SIZE_DEFAULT)
-    shown = ids[first:last]
-    return shown, token(listing, shown[-1]) if last < len(ids) else ""
+    return after(listing, page_token), page_size or PAGE_SIZE_DEFAULT

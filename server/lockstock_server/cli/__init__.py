@@ -2,7 +2,7 @@
 
 import typer
 
-from lockstock_server.cli import data, offline, read, route, run
+from lockstock_server.cli import catalog, data, importing, offline, read, route, run
 
 app = typer.Typer(
     name="lockstock",
@@ -13,6 +13,8 @@ app = typer.Typer(
 run.register(app)
 read.register(app)
 route.register(app)
+importing.register(app)
+catalog.register(app)
 data.register(app)
 offline.register(app)
 

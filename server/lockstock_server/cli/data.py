@@ -1,17 +1,10 @@
-"""Bringing data in: `import`, `replay`."""
+"""Bringing data in: `replay`."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import lockstock
 import typer
-from lockstock.v1 import catalog_pb2 as catalog
-from lockstock.v1 import operations_pb2 as op
-from lockstock.v1 import stock_pb2 as stock
 from rich.progress import Progress as Bar
 
 from lockstock_server.cli import tables
@@ -37,148 +30,18 @@ from lockstock_server.replay.read import UnreadableError, read
 from lockstock_server.replay.report import Report
 from lockstock_server.replay.rows import LAYOUTS
 
-ROWS_A_CALL = 1_000
-LISTED_MAX = 20
 SMALLEST_REFUSED_SHARE = 0.01
 OPENING_PERCENT = 120
+OPENING = tables.Layout(lambda row: (row["sku"], tables.whole(row, "quantity")), ("sku", "quantity"))
 
 File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
-
-
-def _pieces(rows: Iterator[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
-    while piece := list(islice(rows, ROWS_A_CALL)):
-        yield piece
-
-
-def _import_documents(
-    client: lockstock.Client, kind: str, path: Path, counts: Counter[str]
-) -> list[dict[str, Any]]:
-    """Imports one file of master data; the refused rows."""
-    kinds: dict[str, tuple[Callable[[dict[str, str]], Any], Any, Any, str]] = {
-        "regions": (tables.region, client.catalog.ImportRegions, catalog.ImportRegionsRequest, "regions"),
-        "warehouses": (
-            tables.warehouse,
-            client.catalog.ImportWarehouses,
-            catalog.ImportWarehousesRequest,
-            "warehouses",
-        ),
-        "channels": (
-            tables.channel,
-            client.catalog.ImportChannels,
-            catalog.ImportChannelsRequest,
-            "channels",
-        ),
-        "skus": (tables.sku, client.catalog.ImportSkus, catalog.ImportSkusRequest, "skus"),
-    }
-    parse, method, request, repeated = kinds[kind]
-    refused = []
-    with Bar(console=errors, transient=True) as bar:
-        task = bar.add_task(f"importing {path.name}", total=None)
-        for piece in _pieces(tables.read(path, parse)):
-            response = method(request(**{repeated: [row for _, row in piece]}))
-            for (number, _), answer in zip(piece, response.rows, strict=True):
-                outcome = answer.WhichOneof("result")
-                counts[f"{kind} {outcome}"] += 1
-                if outcome == "refused":
-                    error = lockstock.LockstockError.from_status(answer.refused)
-                    refused.append(
-                        {
-                            "file": path.name,
-                            "row": number,
-                            "id": answer.id,
-                            "reason": error.reason,
-                            "message": error.message,
-                        }
-                    )
-            bar.update(task, advance=len(piece))
-    return refused
-
-
-def _import_stock(client: lockstock.Client, path: Path, counts: Counter[str]) -> list[dict[str, Any]]:
-    """Receives opening stock; the refused rows.
-
-    A (SKU, warehouse) that has ever received units is left alone: an import that was cut off can run again.
-    """
-    wanted: dict[str, dict[str, tuple[int, int]]] = {}
-    for number, row in tables.read(path, tables.stock):
-        places = wanted.setdefault(row.sku, {})
-        first, units = places.get(row.warehouse, (number, 0))
-        places[row.warehouse] = (first, units + row.quantity)
-    refused = []
-    with Bar(console=errors, transient=True) as bar:
-        for sku, places in bar.track(wanted.items(), description=f"importing {path.name}"):
-            try:
-                levels = client.stock.GetStock(stock.GetStockRequest(sku=sku)).levels
-                stocked = {level.warehouse for level in levels if level.received > 0}
-                lines = [
-                    op.StockLine(sku=sku, warehouse=at, quantity=units)
-                    for at, (_, units) in places.items()
-                    if at not in stocked
-                ]
-                counts["stock unchanged"] += len(places) - len(lines)
-                if lines:
-                    cause = op.Cause(reason="opening stock", document=path.name[:64])
-                    client.stock.OtherReceipt(op.OtherReceiptRequest(cause=cause, lines=lines))
-                    counts["stock created"] += len(lines)
-            except lockstock.LockstockError as error:
-                if not error.reason:
-                    raise
-                counts["stock refused"] += len(places)
-                number = min(first for first, _ in places.values())
-                refused.append(
-                    {
-                        "file": path.name,
-                        "row": number,
-                        "id": sku,
-                        "reason": error.reason,
-                        "message": error.message,
-                    }
-                )
-    return refused
-
-
-def import_(
-    regions: File = None,
-    warehouses: File = None,
-    channels: File = None,
-    skus: File = None,
-    stock_file: Annotated[Path | None, typer.Option("--stock", exists=True, dir_okay=False)] = None,
-    server: Server = SERVER_DEFAULT,
-    json: Json = False,
-) -> None:
-    """Master data and opening stock from CSV files, one a kind. Running it again changes nothing."""
-    files = {"regions": regions, "warehouses": warehouses, "channels": channels, "skus": skus}
-    if not any([*files.values(), stock_file]):
-        fail("Name at least one file: --regions, --warehouses, --channels, --skus or --stock.", Exit.USAGE)
-    counts: Counter[str] = Counter()
-    refused: list[dict[str, Any]] = []
-    try:
-        with connected(server) as client:
-            for kind, path in files.items():
-                if path is not None:
-                    refused += _import_documents(client, kind, path, counts)
-            if stock_file is not None:
-                refused += _import_stock(client, stock_file, counts)
-    except tables.TableError as wrong:
-        fail(str(wrong), Exit.USAGE)
-    if json:
-        show_json({"counts": dict(counts), "refused": refused})
-    else:
-        show_table(
-            "imported", [{"what": what, "rows": f"{count:,}"} for what, count in sorted(counts.items())]
-        )
-        if refused:
-            show_table("refused", [dict(row) for row in refused[:LISTED_MAX]])
-            console.print(f"{len(refused):,} rows were refused in all.")
-    if refused:
-        raise typer.Exit(Exit.NOT_SO)
 
 
 def _opening(path: Path) -> dict[str, int]:
     """Opening stock by SKU from a CSV file with the columns sku, quantity."""
     opening: dict[str, int] = {}
-    for _, row in tables.read(path, lambda cells: tables.StockRow(cells["sku"], "", int(cells["quantity"]))):
-        opening[row.sku] = opening.get(row.sku, 0) + row.quantity
+    for _, (sku, units) in tables.read(path, OPENING):
+        opening[sku] = opening.get(sku, 0) + units
     return opening
 
 
@@ -318,5 +181,4 @@ def _show(report: Report) -> None:
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command("import")(import_)
     app.command("replay")(replay)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from google.rpc import status_pb2
 from lockstock.v1 import catalog_pb2 as pb
 
 from lockstock_server.catalog.imports import Import
-from lockstock_server.catalog.kinds import KINDS, Kind
+from lockstock_server.catalog.kinds import COLLECTIONS, SHOP, Kind
 from lockstock_server.doors.raw import read
 from lockstock_server.refusals import Refused
 
@@ -27,19 +26,22 @@ SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
 
 def unary(catalog: Catalog, statuses: Statuses) -> dict[str, Unary]:
     """Give every method of the service, by its full name."""
-    table: dict[str, Unary] = {}
-    for kind in KINDS:
-        methods: dict[str, Callable[..., Any]] = {
-            f"Create{kind.title}": _create,
-            f"Get{kind.title}": _get,
-            f"List{kind.title}s": _list,
-            f"Update{kind.title}": _update,
-            f"Import{kind.title}s": partial(_import, statuses),
+    methods: dict[str, Callable[[Any], Any]] = {
+        "GetShop": partial(_get_shop, catalog),
+        "UpdateShop": partial(_update, catalog, SHOP),
+    }
+    for kind in COLLECTIONS:
+        methods |= {
+            f"Create{kind.title}": partial(_create, catalog, kind),
+            f"Get{kind.title}": partial(_get, catalog, kind),
+            f"List{kind.title}s": partial(_list, catalog, kind),
+            f"Update{kind.title}": partial(_update, catalog, kind),
+            f"Import{kind.title}s": partial(_import, statuses, catalog, kind),
         }
-        for name, method in methods.items():
-            request: type[Any] = getattr(pb, f"{name}Request")
-            table[f"/{SERVICE.full_name}/{name}"] = partial(_serve, request, partial(method, catalog, kind))
-    return table
+    return {
+        f"/{SERVICE.full_name}/{name}": partial(_serve, getattr(pb, f"{name}Request"), method)
+        for name, method in methods.items()
+    }
 
 
 async def _serve(request: type[Any], method: Callable[[Any], Any], message: bytes) -> Payload:
@@ -59,11 +61,15 @@ async def _create(catalog: Catalog, kind: Kind, request: Any) -> Document:
 
 
 async def _get(catalog: Catalog, kind: Kind, request: Any) -> Document:
-    return catalog.get(kind, getattr(request, kind.name))
+    return await catalog.get(kind, getattr(request, kind.name))
+
+
+async def _get_shop(catalog: Catalog, _: pb.GetShopRequest) -> Document:
+    return await catalog.shop()
 
 
 async def _list(catalog: Catalog, kind: Kind, request: Any) -> Any:
-    documents, following = catalog.page(kind, request.page_size, request.page_token)
+    documents, following = await catalog.page(kind, request.page_size, request.page_token)
     response = getattr(pb, f"List{kind.title}sResponse")(next_page_token=following)
     getattr(response, kind.plural).extend(documents)
     return response
@@ -76,15 +82,24 @@ async def _update(catalog: Catalog, kind: Kind, request: Any) -> Document:
 
 async def _import(statuses: Statuses, catalog: Catalog, kind: Kind, request: Any) -> pb.ImportResponse:
     rows = getattr(request, kind.plural)
+    assumed = {
+        known.name: frozenset(getattr(request, f"assumed_{known.plural}", ())) for known in COLLECTIONS
+    }
+    if request.validate_only:
+        outcomes = await Import(catalog, kind).preview(rows, assumed)
+    elif any(assumed.values()):
+        raise Refused(
+            "FIELDS_CONFLICT", field=next(f"assumed_{it.plural}" for it in COLLECTIONS if assumed[it.name])
+        )
+    else:
+        outcomes = await Import(catalog, kind).run(rows)
     response = pb.ImportResponse()
-    for row, outcome in zip(rows, await Import(catalog, kind).run(rows), strict=True):
+    for row, outcome in zip(rows, outcomes, strict=True):
         answer = response.rows.add(id=kind.id_of(row))
         if isinstance(outcome, Refused):
-            answer.refused.CopyFrom(_status(statuses, outcome))
-        else:
-            setattr(answer, *outcome)
+            answer.refused.CopyFrom(statuses.of(outcome))
+            continue
+        setattr(answer, outcome.result, outcome.etag)
+        for change in outcome.changes:
+            answer.changes.add(field=change.field, old=change.old, new=change.new)
     return response
-
-
-def _status(statuses: Statuses, refused: Refused) -> status_pb2.Status:
-    return statuses.of(refused)

@@ -81,6 +81,13 @@ class ServerProcess:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that was started last."""
+        if self._process is None:
+            raise ServerProcessError("The server was not started.")
+        return self._process.pid
+
     def kill(self) -> None:
         """`kill -9`: no goodbye, nothing flushed."""
         if self._process is not None:

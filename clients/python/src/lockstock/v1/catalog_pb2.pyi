@@ -479,6 +479,36 @@ class Channel(_message.Message):
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 @_typing.final
+class FieldChange(_message.Message):
+    """One field that an import would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    OLD_FIELD_NUMBER: _builtins.int
+    NEW_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field's name."""
+    old: _builtins.str
+    """What stands: a text as it is, anything else as JSON; empty: not said. Cut at 128 bytes."""
+    new: _builtins.str
+    """What the row says, likewise."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        old: _builtins.str = ...,
+        new: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "new", b"new", "old", b"old"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
+
+@_typing.final
 class ImportRow(_message.Message):
     """What became of one imported row."""
 
@@ -489,6 +519,7 @@ class ImportRow(_message.Message):
     UPDATED_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The row's id."""
     created: _builtins.str
@@ -501,6 +532,10 @@ class ImportRow(_message.Message):
     def refused(self) -> _status_pb2.Status:
         """Refused; the others go on."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldChange]:
+        """With validate_only, of an updated row: the fields whose values would change, by name."""
+
     def __init__(
         self,
         *,
@@ -509,10 +544,11 @@ class ImportRow(_message.Message):
         updated: _builtins.str = ...,
         unchanged: _builtins.str = ...,
         refused: _status_pb2.Status | None = ...,
+        changes: _abc.Iterable[Global___FieldChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "refused", b"refused", "result", b"result", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created", b"created", "id", b"id", "refused", b"refused", "result", b"result", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "created", b"created", "id", b"id", "refused", b"refused", "result", b"result", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["created", "updated", "unchanged", "refused"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
@@ -856,21 +892,35 @@ class ImportWarehousesRequest(_message.Message):
 
     WAREHOUSES_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    ASSUMED_WAREHOUSES_FIELD_NUMBER: _builtins.int
+    ASSUMED_REGIONS_FIELD_NUMBER: _builtins.int
     validate_only: _builtins.bool
     """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def warehouses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warehouse]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
 
+    @_builtins.property
+    def assumed_warehouses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With validate_only: ids of warehouses and regions that imports before this one would create; references
+        to them hold.
+        """
+
+    @_builtins.property
+    def assumed_regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """See assumed_warehouses."""
+
     def __init__(
         self,
         *,
         warehouses: _abc.Iterable[Global___Warehouse] | None = ...,
         validate_only: _builtins.bool = ...,
+        assumed_warehouses: _abc.Iterable[_builtins.str] | None = ...,
+        assumed_regions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["validate_only", b"validate_only", "warehouses", b"warehouses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_regions", b"assumed_regions", "assumed_warehouses", b"assumed_warehouses", "validate_only", b"validate_only", "warehouses", b"warehouses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1022,21 +1072,27 @@ class ImportRegionsRequest(_message.Message):
 
     REGIONS_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    ASSUMED_REGIONS_FIELD_NUMBER: _builtins.int
     validate_only: _builtins.bool
     """Only tell what would become of each row: nothing is changed, and the etags are those of now."""
     @_builtins.property
     def regions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Region]:
         """1 to 8,190 rows; known ids are updated, others created. A row's etag, if set, must be current."""
 
+    @_builtins.property
+    def assumed_regions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With validate_only: ids of regions that imports before this one would create; references to them hold."""
+
     def __init__(
         self,
         *,
         regions: _abc.Iterable[Global___Region] | None = ...,
         validate_only: _builtins.bool = ...,
+        assumed_regions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["regions", b"regions", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_regions", b"assumed_regions", "regions", b"regions", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
