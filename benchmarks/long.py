@@ -76,10 +76,13 @@ def _tail(scratch: Scratch) -> Part:
         # As many open at a time as lapse in the time of a hold.
         hold = MILLION / rate
         peer = replace(peer, settings={**settings, "LOCKSTOCK_HOLD_DEFAULT": f"{hold:.3f}"})
-    with scratch() as directory, started(directory / "postgresql", LOAD_CPU) as database:
-        with replace(peer, projection=_url(database)).served(directory, 1) as (server, target):
-            outcome = load(target, spread, Duration(TAIL_SECONDS, hold + 5.0), rate=rate)[0]
-            slowest, info = _slowest_sync(metrics), _info(server)
+    with (
+        scratch() as directory,
+        started(directory / "postgresql", LOAD_CPU) as database,
+        replace(peer, projection=_url(database)).served(directory, 1) as (server, target),
+    ):
+        outcome = load(target, spread, Duration(TAIL_SECONDS, hold + 5.0), rate=rate)[0]
+        slowest, info = _slowest_sync(metrics), _info(server)
     late = outcome["latency_us"]
     beyond = late["max"] / 1e3 - slowest * 1e3
     return {
@@ -199,8 +202,8 @@ def _growth(scratch: Scratch) -> Part:
         large = load(target, replace(HOT, skus=MILLION), SHORT)[0]
     return {
         "title": "Growth",
-        "words": "A unary lock, 50 in flight: one SKU in one warehouse; then a million SKUs in 50 warehouses (50 million"
-        " rows, units only in the last warehouse of the plan) beside 5 million open reservations.",
+        "words": "A unary lock, 50 in flight: one SKU in one warehouse; then a million SKUs in 50 warehouses"
+        " (50 million rows, units only in the last warehouse of the plan) beside 5 million open reservations.",
         "facts": [
             _fact("small, server CPU a lock", small["server_cpu_us"], "us"),
             _fact("large, server CPU a lock", large["server_cpu_us"], "us"),
@@ -230,8 +233,8 @@ def _projection(scratch: Scratch) -> Part:
     sustained = (last - second.projection.sequence) / (ended - alone)
     return {
         "title": "The projection into PostgreSQL",
-        "words": "PostgreSQL on the load's core. A burst of ten million locks; while it is caught up, the door is loaded"
-        " again as before it, and then left alone.",
+        "words": "PostgreSQL on the load's core. A burst of ten million locks; while it is caught up, the door is"
+        " loaded again as before it, and then left alone.",
         "facts": [
             _fact("behind after the burst", first.sequence - first.projection.sequence, "records"),
             _fact("sustained", sustained, "operations a second", Bound(50_000)),

@@ -59,31 +59,50 @@ def build() -> None:
         raise load.BenchmarkError("The load generator is a debug build: it would measure itself.")
 
 
-def take_turns(count: int, duration: load.Duration) -> tuple[Turns, dict[str, str]]:
-    """Every case, then every case again; what each came to, and why some did not run."""
-    turns: Turns = {}
-    skipped: dict[str, str] = {}
-    for turn in range(1, count + 1):
-        for case in cases.CASES:
-            if case.key in skipped:
-                continue
-            if words := case.missing():
-                skipped[case.key] = words
-                say(f"skipped: {case.name}, {case.words}: {words}")
-                continue
-            try:
-                with scratch() as directory:
-                    outcomes = case.run(directory, duration)
-            except load.BenchmarkError as error:
-                if NOT_IMPLEMENTED not in str(error):
-                    raise load.BenchmarkError(f"{case.name}, {case.words}: {error}") from error
-                skipped[case.key] = "this server does not have the method yet"
-                say(f"skipped: {case.name}, {case.words}: {skipped[case.key]}")
-                continue
-            turns.setdefault(case.key, []).append(outcomes)
-            rates = ", ".join(f"{outcome['work']} {outcome['rate']:,.0f}/s" for outcome in outcomes)
-            say(f"turn {turn} of {count}: {case.name}, {case.words}: {rates}")
-    return turns, skipped
+class Turn:
+    """What the cases came to so far; why some did not run, and why some failed."""
+
+    def __init__(self) -> None:
+        self.turns: Turns = {}
+        self.skipped: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+
+    def take(self, case: cases.Case | cases.Floor, duration: load.Duration) -> None:
+        """Runs a case once more. One that fails has no figure at all: none is made of errors."""
+        if case.key in self.skipped or case.key in self.failed:
+            return
+        title = f"{case.name}, {case.words}"
+        if words := case.missing():
+            self.skipped[case.key] = words
+            say(f"skipped: {title}: {words}")
+            return
+        try:
+            with scratch() as directory:
+                outcomes = case.run(directory, duration)
+        except load.BenchmarkError as error:
+            missing = NOT_IMPLEMENTED in str(error)
+            why = "this server does not have the method yet" if missing else str(error)
+            (self.skipped if missing else self.failed)[case.key] = why
+            self.turns.pop(case.key, None)
+            say(f"{'skipped' if missing else 'FAILED'}: {title}: {why}")
+            return
+        self.turns.setdefault(case.key, []).append(outcomes)
+        rates = ", ".join(f"{outcome['work']} {outcome['rate']:,.0f}/s" for outcome in outcomes)
+        say(f"{title}: {rates}")
+
+
+def take_turns(count: int, duration: load.Duration, only: list[str]) -> dict[str, Any]:
+    """Every case, then every case again: ours and the peers in turn, so that what drifts drifts for all."""
+    chosen = [case for case in cases.CASES if not only or case.key in only]
+    if len(chosen) < len(only):
+        known = ", ".join(case.key for case in cases.CASES)
+        raise load.BenchmarkError(f"Not all of these are cases: {', '.join(only)}. There are {known}.")
+    turn = Turn()
+    for number in range(1, count + 1):
+        say(f"turn {number} of {count}")
+        for case in chosen:
+            turn.take(case, duration)
+    return {"turns": turn.turns, "skipped": turn.skipped, "failed": turn.failed}
 
 
 def say(words: str) -> None:
@@ -121,8 +140,8 @@ def run(mode: str, busy: float, only: list[str]) -> dict[str, Any]:
     else:
         duration = QUICK if mode == "quick" else FULL
         result["duration"] = {"seconds": duration.seconds, "warm_up_seconds": duration.warm_up_seconds}
-        result["turns"], result["skipped"] = take_turns(1 if mode == "quick" else TURNS, duration)
-        if mode == "full":
+        result |= take_turns(1 if mode == "quick" else TURNS, duration, only)
+        if mode == "full" and not only:
             result["curves"] = curves.run(scratch, say)
     result["minutes"] = (time.monotonic() - began) / 60
     return result
@@ -135,7 +154,7 @@ def main() -> None:
     parser.add_argument(
         "--even-if-busy", action="store_true", help="write the page although the machine is not idle"
     )
-    parser.add_argument("--only", nargs="*", default=[], help="of `long`: only these parts")
+    parser.add_argument("--only", nargs="*", default=[], help="only these cases (of `long`: parts)")
     given = parser.parse_args()
     if given.mode == "page":
         page.write(DOCS)
@@ -155,9 +174,10 @@ def main() -> None:
         say(str(error))
         sys.exit(1)
     (SCRATCH / f"{given.mode}.json").write_text(json.dumps(result, indent=1) + "\n")
-    if given.mode == "quick" or not (idle or given.even_if_busy):
+    failed = result.get("failed", {})
+    if given.mode == "quick" or given.only or failed or not (idle or given.even_if_busy):
         print(page.render({given.mode: result}))
-        return
+        sys.exit(1 if failed else 0)
     page.keep(DOCS, given.mode, result)
     page.write(DOCS)
     say(f"docs/{page.PAGE} has the figures.")

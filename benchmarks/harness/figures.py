@@ -54,7 +54,7 @@ class Bound:
 
     def words(self, unit: str = "") -> str:
         """For a table."""
-        return f"at {'most' if self.at_most else 'least'} {self.value:,g}{unit}"
+        return f"at {'most' if self.at_most else 'least'} {self.value:,.15g}{unit}"
 
     def missed_by(self, figure: float) -> float:
         """How far off it is, as a share of the bound; 0 where it is reached."""

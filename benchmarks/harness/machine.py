@@ -18,12 +18,13 @@ IN_MEMORY = {"tmpfs", "ramfs"}
 def describe(directory: Path) -> dict[str, str]:
     """What a reader must know to compare."""
     model = _field(Path("/proc/cpuinfo"), "model name")
+    kind, place = file_system(directory)
     memory = int(_field(Path("/proc/meminfo"), "MemTotal").split()[0]) / (1 << 20)
     return {
         "processor": f"{model}, {os.cpu_count()} cores",
         "memory": f"{memory:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
-        "disk": "{0} at {1}".format(*file_system(directory)),
+        "disk": f"{kind} at {place}",
         "python": platform.python_version(),
         "cores": f"server on core {SERVER_CPU}, load on core {LOAD_CPU}",
     }

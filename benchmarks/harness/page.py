@@ -92,20 +92,21 @@ def _run(result: Result) -> Iterator[str]:
     yield "## What we lose, and where we miss\n"
     yield _losses(all_measured, result)
     yield "## Every case\n"
-    yield f"Medians of {_count(turns)} turns, with the least and the most.\n"
+    yield f"{_turns(turns)}\n"
     yield table(
         ["case", "load", "work", "a second", "server CPU, us", "p50, us", "p99, us", "p99.9, us"],
         [row for case in cases.CASES for row in _case(case, turns)],
     )
     if cost := cost_of_the_load(turns):
-        yield f"The generator itself costs {cost:.0%} of the processor time that it makes ours spend (unary, 50 in flight).\n"
+        yield f"The generator spends {cost:.0%} of the processor time that ours spends (50 unary calls in flight).\n"
     if result["mode"] != "quick":
         yield "## Curves\n"
         yield from _pictures(charts({"full": result}))
 
 
-def _count(turns: Mapping[str, list[Any]]) -> int:
-    return max((len(phases) for phases in turns.values()), default=0)
+def _turns(turns: Mapping[str, list[Any]]) -> str:
+    count = max((len(outcomes) for outcomes in turns.values()), default=0)
+    return "One turn." if count == 1 else f"Medians of {count} turns, with the least and the most."
 
 
 def _machine(result: Result) -> str:
@@ -125,8 +126,9 @@ def _yardstick(one: Measured, result: Result) -> list[str]:
     yardstick = one.yardstick
     measure = cases.MEASURES[yardstick.measure]
     if one.value is None:
-        skipped = [yardstick.ours[0], *(case for case, _ in yardstick.theirs)]
-        why = next((result["skipped"][case] for case in skipped if case in result["skipped"]), "not measured")
+        involved = [yardstick.ours[0], *(case for case, _ in yardstick.theirs)]
+        reasons = {**result["skipped"], **result["failed"]}
+        why = next((reasons[case] for case in involved if case in reasons), "not measured")
         return [yardstick.work, measure, "", one.against(), "", "", "", why]
     unit = "x" if yardstick.theirs else ""
     ratio = f"{number(one.value)}x{' less' if yardstick.inverse else ''}" if yardstick.theirs else ""

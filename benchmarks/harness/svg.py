@@ -59,8 +59,7 @@ def line_chart(title: str, x_title: str, y_title: str, lines: Sequence[Line]) ->
         _, y = at(xs[0], tick)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{FAINT}"/>')
         parts.append(_text(LEFT - 8, y + 4, short(tick), "end"))
-    for x in xs:
-        parts.append(_text(places[x], HEIGHT - BOTTOM + 20, short(x), "middle"))
+    parts += [_text(places[x], HEIGHT - BOTTOM + 20, short(x), "middle") for x in xs]
     parts += [
         _text(LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 12, x_title, "middle"),
         f'<g transform="rotate(-90 16 {HEIGHT / 2})">{_text(16, HEIGHT / 2, y_title, "middle")}</g>',

@@ -1,5 +1,7 @@
 """A grpc.aio server that sends every message back: bytes in, bytes out. Prints its address, serves until killed."""
 
+from __future__ import annotations
+
 import asyncio
 import sys
 

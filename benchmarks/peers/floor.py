@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.load import LOAD_CPU, Duration, Outcome, ask, on_cpu
+from harness.load import SERVER_CPU, Duration, Outcome, ask, on_cpu
 
 RECORD_BYTES = 160
 """About what one lock takes in the journal, its share of the frame included."""
@@ -13,7 +13,7 @@ LOCKS = 1_000_000
 
 def sync(directory: Path, duration: Duration) -> list[Outcome]:
     """One record appended to a preallocated segment and synced, over and over: `fdatasync`, and `O_DSYNC`."""
-    with on_cpu(LOAD_CPU):
+    with on_cpu(SERVER_CPU):
         floor = ask("floor-sync", str(directory), str(RECORD_BYTES), str(duration.seconds / 2))
     kinds = {"fdatasync": floor["fdatasync_us"], "direct": floor.get("direct_us")}
     return [
@@ -25,7 +25,7 @@ def sync(directory: Path, duration: Duration) -> list[Outcome]:
 
 def locks(_directory: Path, _duration: Duration) -> list[Outcome]:
     """The state machine in a loop, in memory: no bytes, no journal, no thread."""
-    with on_cpu(LOAD_CPU):
+    with on_cpu(SERVER_CPU):
         floor = ask("floor-lock", str(LOCKS), "1")
     return [
         {"work": work, "rate": rate, "server_cpu_us": 1e6 / rate}

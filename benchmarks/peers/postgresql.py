@@ -41,14 +41,14 @@ CREATE TABLE reservation (
     state text NOT NULL,
     deadline timestamptz NOT NULL
 );
-CREATE FUNCTION lock_units(request uuid, reservation text, wanted text, quantity bigint) RETURNS text
+CREATE FUNCTION lock_units(key uuid, holder text, wanted text, quantity bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO request VALUES (request, 'locked') ON CONFLICT DO NOTHING;
+    INSERT INTO request VALUES (key, 'locked') ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN (SELECT answer FROM request WHERE request_id = request);
+        RETURN (SELECT answer FROM request WHERE request_id = key);
     END IF;
-    INSERT INTO reservation VALUES (reservation, wanted, quantity, 'locked', now() + interval '30 minutes');
+    INSERT INTO reservation VALUES (holder, wanted, quantity, 'locked', now() + interval '30 minutes');
     -- The row that all buyers want comes last, so that it is locked as shortly as can be.
     UPDATE stock SET available = available - quantity, locked = locked + quantity
         WHERE sku = wanted AND available >= quantity;
@@ -57,16 +57,16 @@ BEGIN
     END IF;
     RETURN 'locked';
 END $$;
-CREATE FUNCTION deduct_units(request uuid, reservation text, wanted text, quantity bigint) RETURNS text
+CREATE FUNCTION deduct_units(key uuid, holder text, wanted text, quantity bigint) RETURNS text
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO request VALUES (request, 'deducted') ON CONFLICT DO NOTHING;
+    INSERT INTO request VALUES (key, 'deducted') ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN (SELECT answer FROM request WHERE request_id = request);
+        RETURN (SELECT answer FROM request WHERE request_id = key);
     END IF;
-    UPDATE reservation SET state = 'deducted' WHERE reservation_id = reservation AND state = 'locked';
+    UPDATE reservation SET state = 'deducted' WHERE reservation_id = holder AND state = 'locked';
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'nothing is locked for %', reservation;
+        RAISE EXCEPTION 'nothing is locked for %', holder;
     END IF;
     UPDATE stock SET locked = locked - quantity, allocated = allocated + quantity WHERE sku = wanted;
     RETURN 'deducted';

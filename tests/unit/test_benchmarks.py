@@ -31,6 +31,7 @@ def a_run(turns: dict[str, Any], **more: Any) -> dict[str, Any]:
         "acknowledgements": {"ours": "Synced."},
         "missing": {"Redis always": "redis-server is not installed"},
         "turns": turns,
+        "failed": {},
         "skipped": {"redis": "redis-server is not installed"},
         **more,
     }
@@ -62,7 +63,8 @@ def test_a_bound_says_by_how_much_it_is_missed() -> None:
     assert Bound(2.0).missed_by(1.5) == 0.25
     assert Bound(2.0, at_most=True).missed_by(3.0) == 0.5
     assert Bound(2.0, at_most=True).missed_by(1.0) == 0.0
-    assert Bound(1_200_000).words() == "at least 1.2e+06" or Bound(1_200_000).words() == "at least 1,200,000"
+    assert Bound(1_200_000).words(" bytes") == "at least 1,200,000 bytes"
+    assert Bound(1.25, at_most=True).words("x") == "at most 1.25x"
 
 
 def test_a_ratio_is_of_medians_and_less_is_theirs_over_ours() -> None:
