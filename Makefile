@@ -76,6 +76,23 @@ test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKS
 	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
 	$(BIN)/python -m pytest -m long
 
+# --- benchmarks ------------------------------------------------------------------------------------
+# On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.
+
+.PHONY: bench bench-quick bench-long bench-micro
+bench: build ## ours and its peers in turn, three times, and the curves: about 20 minutes; writes the page
+	$(BIN)/python benchmarks/run.py full $(BENCH_OPTIONS)
+
+bench-quick: build ## every row once and shortly: about 3 minutes; prints
+	$(BIN)/python benchmarks/run.py quick $(BENCH_OPTIONS)
+
+bench-long: build ## tail, recovery, memory, growth, projection: over an hour; writes its part of the page
+	$(BIN)/python benchmarks/run.py long $(BENCH_OPTIONS)
+
+bench-micro: build ## what single steps cost: the state machine, the boundary between Python and Rust
+	$(CARGO) bench --quiet --manifest-path $(MANIFEST) -p lockstock-stock
+	$(BIN)/python -m pytest benchmarks
+
 # --- gates -----------------------------------------------------------------------------------------
 
 .PHONY: lint

@@ -1,0 +1,1 @@
+"""The harness: runs, counts, draws. What is loaded stands in `peers` and in `cases.py`."""

@@ -1,0 +1,73 @@
+"""The machine under the figures, and whether anybody else is at work on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+from harness.load import LOAD_CPU, SERVER_CPU, BenchmarkError
+
+IDLE_SAMPLE_SECONDS = 3.0
+BUSY_MAX = 0.05
+"""A machine that does more than this by itself is not idle: no figure of it stands on a page."""
+IN_MEMORY = {"tmpfs", "ramfs"}
+
+
+def describe(directory: Path) -> dict[str, str]:
+    """What a reader must know to compare."""
+    model = _field(Path("/proc/cpuinfo"), "model name")
+    kind, place = file_system(directory)
+    memory = int(_field(Path("/proc/meminfo"), "MemTotal").split()[0]) / (1 << 20)
+    return {
+        "processor": f"{model}, {os.cpu_count()} cores",
+        "memory": f"{memory:.1f} GiB",
+        "kernel": f"{platform.system()} {platform.release()}",
+        "disk": f"{kind} at {place}",
+        "python": platform.python_version(),
+        "cores": f"server on core {SERVER_CPU}, load on core {LOAD_CPU}",
+    }
+
+
+def check(directory: Path) -> None:
+    """Refuses a machine on which nothing would mean what the page says."""
+    if not {SERVER_CPU, LOAD_CPU} <= os.sched_getaffinity(0):
+        raise BenchmarkError(
+            f"The benchmark needs the cores {SERVER_CPU} and {LOAD_CPU}: one for the server, one for the load."
+        )
+    kind, place = file_system(directory)
+    if kind in IN_MEMORY:
+        raise BenchmarkError(f"{place} is a {kind}, where a sync costs nothing: name a directory on a disk.")
+
+
+def busy(seconds: float = IDLE_SAMPLE_SECONDS) -> float:
+    """The share of all cores that others use now, ourselves at rest."""
+    before = _ticks()
+    time.sleep(seconds)
+    after = _ticks()
+    total, idle = (sum(now) - sum(then) for now, then in zip(after, before, strict=True))
+    return 1 - idle / total if total else 0.0
+
+
+def file_system(directory: Path) -> tuple[str, str]:
+    """Its kind, and where it is mounted."""
+    place = directory.resolve()
+    mounts = dict(line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines())
+    while str(place) not in mounts and place != place.parent:
+        place = place.parent
+    return mounts.get(str(place), "unknown"), str(place)
+
+
+def _field(path: Path, name: str) -> str:
+    for line in path.read_text().splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return "unknown"
+
+
+def _ticks() -> tuple[list[int], list[int]]:
+    """Of all cores: everything, and what was idle (waiting for the disk is idle too)."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return fields, fields[3:5]
