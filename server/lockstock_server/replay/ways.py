@@ -182,8 +182,9 @@ class ByBatch:
 
 
 class ByOrders:
-    """Orders, call by call, as a shop's services make them: placed one after the other, paid, pushed and shipped
-    beside.
+    """Orders, call by call, as a shop's services make them.
+
+    They are placed one after the other; paying, pushing and shipping run beside.
     """
 
     def __init__(self, front: lockstock.Client, lane: lockstock.Client) -> None:
