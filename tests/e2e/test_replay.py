@@ -17,12 +17,12 @@ RETAIL_FILE = "LOCKSTOCK_RETAIL_FILE"
 PERCENT = 120
 
 
-def replay(path: Path, percent: int, timeout: float) -> dict[str, Any]:
+def replay(path: Path, percent: int, timeout: float, *options: str) -> dict[str, Any]:
     """`lockstock replay` on a server of its own, verified by `lockstock verify` at its end."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "lockstock_server.cli", "replay", "--own-server", "--json"),
-            *("--opening-percent", str(percent), str(path)),
+            *("--opening-percent", str(percent), *options, str(path)),
         ],
         check=False,
         capture_output=True,
@@ -70,6 +70,11 @@ def test_a_generated_shop_agrees_with_sql_and_the_twin(tmp_path: Path, write: An
     suffix = ".csv" if write is retail.write_csv else ".parquet"
     path = write(tmp_path / f"orders{suffix}", retail.generated(seed=11, invoices=500))
     agrees(replay(path, 100, timeout=120), path, 100)
+
+
+def test_a_generated_shop_goes_through_orders_with_the_same_figures(tmp_path: Path) -> None:
+    path = retail.write_csv(tmp_path / "orders.csv", retail.generated(seed=11, invoices=500))
+    agrees(replay(path, 100, 240, "--orders"), path, 100)
 
 
 @pytest.mark.timeout(1200)

@@ -2,7 +2,7 @@
 
 import typer
 
-from lockstock_server.cli import catalog, data, importing, offline, read, route, run
+from lockstock_server.cli import catalog, importing, offline, order, read, replaying, route, run
 
 app = typer.Typer(
     name="lockstock",
@@ -12,10 +12,11 @@ app = typer.Typer(
 )
 run.register(app)
 read.register(app)
+order.register(app)
 route.register(app)
 importing.register(app)
 catalog.register(app)
-data.register(app)
+replaying.register(app)
 offline.register(app)
 
 

@@ -1,14 +1,7 @@
-"""Drives a shop's documents through a running server, strictly in the file's order.
-
-Commands go in batches, each command a step of its own; a batch is sent before anything that must know what
-the batch did (a return asks what was bought). So the outcome is the same however long a batch is.
-"""
+"""Drives a shop's documents through a running server, strictly in the file's order."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 import lockstock
 from lockstock.v1 import catalog_pb2 as catalog
@@ -19,71 +12,29 @@ from lockstock_server.replay import shop
 from lockstock_server.replay.plan import Document, Purchases, documents
 from lockstock_server.replay.report import Report
 from lockstock_server.replay.rows import Kind, Row
+from lockstock_server.replay.ways import Back, ReplayError, Way, needed, pieces, reason_of
 
-LINES_A_BATCH = 4_000
-"""A batch is sent when its commands have so many lines: some hundreds of kilobytes."""
 ROWS_AN_IMPORT = 5_000
 LINES_A_RECEIPT = 2_000
-
-T = TypeVar("T")
-
-
-class ReplayError(Exception):
-    """The server did what a replay cannot go on from; the sentence says what."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Commands that wait to be sent, each with what its result means."""
-
-    commands: list[op.Command] = field(default_factory=list)
-    meanings: list[Callable[[op.Result], None]] = field(default_factory=list)
-    lines: int = 0
-
-    def add(self, command: op.Command, lines: int, meaning: Callable[[op.Result], None]) -> None:
-        """One more command."""
-        self.commands.append(command)
-        self.meanings.append(meaning)
-        self.lines += lines
-
-
-def reason_of(result: op.Result) -> str | None:
-    """Why a command was refused; None if it was not."""
-    if result.WhichOneof("result") == "answer":
-        return None
-    return lockstock.LockstockError.from_status(result.status).reason
-
-
-def _needed(result: op.Result, what: str) -> None:
-    reason = reason_of(result)
-    if reason is not None:
-        raise ReplayError(
-            f"{what} was refused with {reason}: is the server empty, and the only one who uses it?"
-        )
-
-
-def pieces(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Items in lists of at most `size`."""
-    rest = iter(items)
-    while piece := list(islice(rest, size)):
-        yield piece
+SKUS_A_READ = 2_000
 
 
 class Drive:
-    """One replay against one server. `front` serves the catalogue, `lane` the stock."""
+    """One replay against one server. `front` serves the catalogue, `lane` the stock, `way` takes the documents."""
 
     def __init__(
         self,
         front: lockstock.Client,
         lane: lockstock.Client,
+        way: Way,
         report: Report,
         progress: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
     ) -> None:
         self._front = front
         self._lane = lane
+        self._way = way
         self._report = report
         self._progress = progress
-        self._batch = Batch()
         self._purchases = Purchases()
 
     def run(self, rows: list[Row], opening: Mapping[str, int]) -> None:
@@ -97,7 +48,7 @@ class Drive:
             self._document(document)
             if place % 200 == 0 or place == len(found):
                 self._progress("documents", place, len(found))
-        self._send()
+        self._way.settle()
         self._report.on_hand = self._on_hand(sorted(set(shop.skus(rows)) | set(opening)))
         self._report.seconds = time.monotonic() - began
 
@@ -115,8 +66,8 @@ class Drive:
             stock_lines = [op.StockLine(sku=sku, warehouse=at, quantity=units) for sku, at, units in lines]
             cause = op.Cause(reason="opening stock", document="replay")
             command = op.Command(other_receipt=op.OtherReceiptRequest(cause=cause, lines=stock_lines))
-            self._batch.add(command, len(lines), lambda result: _needed(result, "Opening stock"))
-        self._send()
+            self._way.command(command, len(lines), lambda result: needed(result, "Opening stock"))
+        self._way.settle()
         self._report.opening = sum(opening.values())
 
     @staticmethod
@@ -133,46 +84,17 @@ class Drive:
         for row in document.adjustments:
             self._adjust(document, row)
         if document.returns:
-            self._send()
+            # What was bought is known when the orders before are answered.
+            self._way.settle()
             self._take_back(document)
-        if self._batch.lines >= LINES_A_BATCH:
-            self._send()
 
     def _sell(self, document: Document) -> None:
-        """Lock, deduct, ship: the last two are refused by themselves where the first was."""
-        cause = op.Cause(document=document.invoice)
-        order = op.LockRequest(
-            cause=cause,
-            reservation_id=document.invoice,
-            lines=[op.OrderLine(sku=row.sku, quantity=row.units) for row in document.sales],
-            region=document.country,
-        )
-        locked = False
-
-        def lock(result: op.Result) -> None:
-            nonlocal locked
-            reason = reason_of(result)
-            if reason not in {None, "INSUFFICIENT_STOCK"}:
-                raise ReplayError(
-                    f"Invoice {document.invoice} was refused with {reason}, which is not for want of stock."
-                )
-            locked = reason is None
+        def taken(reason: str | None) -> None:
             self._report.order(document.sales, reason)
-            if locked:
+            if reason is None:
                 self._purchases.shipped(document)
 
-        def follow(result: op.Result) -> None:
-            if locked:
-                _needed(result, f"Paying or shipping invoice {document.invoice}")
-
-        lines = len(document.sales)
-        self._batch.add(op.Command(lock=order), lines, lock)
-        self._batch.add(
-            op.Command(deduct=op.DeductRequest(cause=cause, reservation_id=document.invoice)), lines, follow
-        )
-        self._batch.add(
-            op.Command(ship=op.ShipRequest(cause=cause, reservation_id=document.invoice)), lines, follow
-        )
+        self._way.sell(document, taken)
 
     def _adjust(self, document: Document, row: Row) -> None:
         at = shop.warehouses_for(document.country)[0]
@@ -183,45 +105,24 @@ class Drive:
             if row.kind is Kind.INCREASE
             else op.Command(decrease=op.DecreaseRequest(cause=cause, lines=lines))
         )
-        self._batch.add(command, 1, lambda result: self._report.adjusted(row, reason_of(result)))
+        self._way.command(command, 1, lambda result: self._report.adjusted(row, reason_of(result)))
 
     def _take_back(self, document: Document) -> None:
         at = shop.warehouses_for(document.country)[0]
         for row in document.returns:
             units = 0
-            for reservation, line, taken in self._purchases.take_back(document.customer, row.sku, row.units):
+            for order, line, taken in self._purchases.take_back(document.customer, row.sku, row.units):
                 units += taken
-                back = op.ReturnLine(line=line, quantity=taken, disposition=op.DISPOSITION_SELLABLE)
-                request = op.ReturnRequest(
-                    cause=op.Cause(document=document.invoice),
-                    reservation_id=reservation,
-                    warehouse=at,
-                    lines=[back],
-                )
-                self._return(request, f"The return of {row.sku} on {document.invoice}")
+                self._way.take_back(Back(order, line, taken, at, document.invoice))
             self._report.returned_row(row, units)
-
-    def _return(self, request: op.ReturnRequest, what: str) -> None:
-        command = op.Command()
-        # A field whose name is a word of the language.
-        getattr(command, "return").CopyFrom(request)
-        self._batch.add(command, 1, lambda result: _needed(result, what))
 
     # --- the server ---------------------------------------------------------------------------------
 
-    def _send(self) -> None:
-        batch, self._batch = self._batch, Batch()
-        if not batch.commands:
-            return
-        response = self._lane.stock.ExecuteBatch(stock.ExecuteBatchRequest(commands=batch.commands))
-        for result, meaning in zip(response.results, batch.meanings, strict=True):
-            meaning(result)
-
     def _on_hand(self, names: list[str]) -> int:
-        on_hand = 0
-        for place, sku in enumerate(names, start=1):
-            levels = self._lane.stock.GetStock(stock.GetStockRequest(sku=sku)).levels
-            on_hand += sum(level.on_hand for level in levels)
-            if place % 500 == 0 or place == len(names):
-                self._progress("stock read", place, len(names))
+        on_hand, read = 0, 0
+        for piece in pieces(names, SKUS_A_READ):
+            for found in self._lane.stock.BatchGetStock(stock.BatchGetStockRequest(skus=piece)).stocks:
+                on_hand += sum(level.on_hand for level in found.levels)
+            read += len(piece)
+            self._progress("stock read", read, len(names))
         return on_hand

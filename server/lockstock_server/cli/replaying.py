@@ -1,5 +1,6 @@
-"""Bringing data in: `replay`."""
+"""Replaying a shop: `replay`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -25,16 +26,27 @@ from lockstock_server.cli.output import (
 )
 from lockstock_server.flash_sale.server_process import ServerProcess
 from lockstock_server.replay import shop
-from lockstock_server.replay.drive import Drive, ReplayError
+from lockstock_server.replay.drive import Drive
 from lockstock_server.replay.read import UnreadableError, read
 from lockstock_server.replay.report import Report
-from lockstock_server.replay.rows import LAYOUTS
+from lockstock_server.replay.rows import LAYOUTS, Row
+from lockstock_server.replay.ways import ByBatch, ByOrders, ReplayError
 
 SMALLEST_REFUSED_SHARE = 0.01
 OPENING_PERCENT = 120
 OPENING = tables.Layout(lambda row: (row["sku"], tables.whole(row, "quantity")), ("sku", "quantity"))
 
 File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be replayed, and by which way."""
+
+    rows: list[Row]
+    stocked: dict[str, int]
+    report: Report
+    orders: bool
 
 
 def _opening(path: Path) -> dict[str, int]:
@@ -64,6 +76,13 @@ def replay(
     opening_percent: Annotated[
         int, typer.Option(help="Opening stock of each SKU, in percent of all the file sells of it.", min=0)
     ] = OPENING_PERCENT,
+    orders: Annotated[
+        bool,
+        typer.Option(
+            "--orders",
+            help="As orders, call by call (place, pay, push, ship), instead of commands in batches.",
+        ),
+    ] = False,
     own_server: Annotated[
         bool,
         typer.Option(
@@ -92,11 +111,12 @@ def replay(
         stocked = _opening(opening) if opening is not None else shop.opening_by_percent(rows, opening_percent)
     except (UnreadableError, tables.TableError) as wrong:
         fail(str(wrong), Exit.USAGE)
+    job = Job(rows, stocked, report, orders)
     try:
         if own_server:
-            _on_own_server(rows, stocked, report)
+            _on_own_server(job)
         else:
-            _on_server(server, fast_lane, rows, stocked, report)
+            _on_server(server, fast_lane, job)
     except ReplayError as impossible:
         fail(str(impossible), Exit.NOT_SO)
     balanced = report.check()
@@ -113,7 +133,7 @@ def replay(
         raise typer.Exit(Exit.NOT_SO)
 
 
-def _on_server(server: str, fast_lane: str, rows: list[Any], stocked: dict[str, int], report: Report) -> None:
+def _on_server(server: str, fast_lane: str, job: Job) -> None:
     with connected(server) as front, connected(fast_lane) as lane, Bar(console=errors, transient=True) as bar:
         tasks: dict[str, Any] = {}
 
@@ -122,21 +142,22 @@ def _on_server(server: str, fast_lane: str, rows: list[Any], stocked: dict[str, 
                 tasks[what] = bar.add_task(what, total=of)
             bar.update(tasks[what], completed=done)
 
-        Drive(front, lane, report, progress).run(rows, stocked)
+        with ByOrders(front, lane) if job.orders else ByBatch(lane) as way:
+            Drive(front, lane, way, job.report, progress).run(job.rows, job.stocked)
 
 
-def _on_own_server(rows: list[Any], stocked: dict[str, int], report: Report) -> None:
+def _on_own_server(job: Job) -> None:
     with TemporaryDirectory(prefix="lockstock-replay-") as directory:
         process = ServerProcess(Path(directory))
         try:
             process.start()
-            _on_server(process.address, process.fast_lane, rows, stocked, report)
+            _on_server(process.address, process.fast_lane, job)
         finally:
             process.stop()
         verified = verify_directory(process.data_dir, process.database_url)
-        report.mismatches += [f"lockstock verify: {fault}" for fault in verified.faults]
-        if verified.on_hand != report.on_hand:
-            report.mismatches.append(f"lockstock verify finds {verified.on_hand:,} on hand")
+        job.report.mismatches += [f"lockstock verify: {fault}" for fault in verified.faults]
+        if verified.on_hand != job.report.on_hand:
+            job.report.mismatches.append(f"lockstock verify finds {verified.on_hand:,} on hand")
 
 
 def _show(report: Report) -> None:
