@@ -177,7 +177,7 @@ def run(server: ServerProcess, what: str, rows: int, arguments: list[str]) -> St
     command = [sys.executable, "-m", "lockstock_server.cli", "import", "--server", server.address, "--json"]
     before = cpu_seconds(server.pid)
     began = time.monotonic()
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         report = process.stdout.read()
         # wait4 tells what this one child took; the count of all children would mix the steps.

@@ -7,6 +7,7 @@ passes on units that an order has already (paying, shipping) runs beside.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Protocol, Self, TypeVar
 
@@ -218,7 +219,7 @@ class ByOrders:
             destination=orders.Destination(region=document.country),
             buyer=document.customer,
         )
-        reason = _refused(lambda: self._orders.PlaceOrder(request))
+        reason = _refused(partial(self._orders.PlaceOrder, request))
         short_of_stock(document, reason)
         taken(reason)
         if reason is None:
@@ -229,12 +230,12 @@ class ByOrders:
     def _pay_and_ship(self, order: str) -> None:
         cause = op.Cause(document=order)
         pay = orders.PayOrderRequest(cause=cause, order_id=order)
-        check_needed(_refused(lambda: self._orders.PayOrder(pay)), f"Paying order {order}")
+        check_needed(_refused(partial(self._orders.PayOrder, pay)), f"Paying order {order}")
         push = orders.PushOrderRequest(cause=cause, order_id=order)
         pushed = self._orders.PushOrder(push)
         for warehouse in sorted({moved.warehouse for moved in pushed.movements}):
             ship = orders.ShipOrderRequest(cause=cause, order_id=order, warehouse=warehouse)
-            check_needed(_refused(lambda ship=ship: self._orders.ShipOrder(ship)), f"Shipping order {order}")
+            check_needed(_refused(partial(self._orders.ShipOrder, ship)), f"Shipping order {order}")
 
     def take_back(self, back: Back) -> None:
         """Announces a return and takes it."""
@@ -250,8 +251,8 @@ class ByOrders:
             cause=cause, order_id=back.order, warehouse=back.warehouse, lines=back.lines
         )
         what = f"The return {back.document}"
-        check_needed(_refused(lambda: self._orders.ExpectOrderReturn(expect)), what)
-        check_needed(_refused(lambda: self._orders.TakeOrderReturn(take)), what)
+        check_needed(_refused(partial(self._orders.ExpectOrderReturn, expect)), what)
+        check_needed(_refused(partial(self._orders.TakeOrderReturn, take)), what)
 
     def settle(self) -> None:
         """Until every order is shipped and every command answered."""
