@@ -23,6 +23,7 @@ from lockstock_server.catalog.documents import Documents
 from lockstock_server.catalog.service import Catalog
 from lockstock_server.doors import catalog as catalog_door
 from lockstock_server.doors import orders as orders_door
+from lockstock_server.doors import routing as routing_door
 from lockstock_server.doors import stock as stock_door
 from lockstock_server.doors.authorize import Authorize, everybody
 from lockstock_server.doors.calls import Calls
@@ -35,7 +36,10 @@ from lockstock_server.orders.service import Orders
 from lockstock_server.projection import DatabaseAwayError, ProjectionError, Projector, read_position
 from lockstock_server.reports.orders import OrderReports, movements_of_reservations
 from lockstock_server.reports.reader import Reports
+from lockstock_server.reports.routes import RouteArchive
+from lockstock_server.routing.past import effects
 from lockstock_server.routing.planner import Planner
+from lockstock_server.routing.service import Routing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -241,9 +245,18 @@ class Running:
         archive = OrderReports(self._reports, movements_of_reservations(_core.movements()))
         orders = Orders(self._calls.call, archive, self._core.buyer_hash)
         planner = Planner(self._catalog.plans.network)
+        routing = Routing(
+            self._catalog.plans,
+            self._catalog.view,
+            self._calls.call,
+            RouteArchive(self._reports),
+            effects(_core.movements()),
+            _core.route,
+        )
         unary = {
             **stock_door.unary(self._calls),
             **orders_door.unary(self._calls, orders, planner),
+            **routing_door.unary(routing),
             **catalog_door.unary(self._catalog, statuses),
             **admin.unary(),
         }

@@ -2,7 +2,7 @@
 
 import typer
 
-from lockstock_server.cli import data, offline, read, run
+from lockstock_server.cli import data, offline, read, route, run
 
 app = typer.Typer(
     name="lockstock",
@@ -12,6 +12,7 @@ app = typer.Typer(
 )
 run.register(app)
 read.register(app)
+route.register(app)
 data.register(app)
 offline.register(app)
 

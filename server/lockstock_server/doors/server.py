@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from lockstock.v1 import admin_pb2, catalog_pb2, orders_pb2, stock_pb2
+from lockstock.v1 import admin_pb2, catalog_pb2, orders_pb2, routing_pb2, stock_pb2
 
 from lockstock_server.doors.authorize import Authorize, Authorizing
 from lockstock_server.errors import ExitCode, StartError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SERVICES = tuple(
     service.full_name
-    for file in (stock_pb2, orders_pb2, catalog_pb2, admin_pb2)
+    for file in (stock_pb2, orders_pb2, routing_pb2, catalog_pb2, admin_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 SERVING = health_pb2.HealthCheckResponse.SERVING
