@@ -14,8 +14,9 @@ use super::names::Names;
 use super::rows;
 use crate::Engine;
 
-/// The most bytes of records that one batch folds, whatever number of events was asked for.
-const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The bytes of records after which a batch ends, whatever number of events was asked for: on their way into the
+/// database they stand in memory some twenty times over.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Rows for one transaction: after it the database stands at `last`.
 #[derive(Debug)]

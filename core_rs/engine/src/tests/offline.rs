@@ -94,6 +94,22 @@ fn a_dump_has_one_event_a_line_with_names_for_indexes() {
 }
 
 #[test]
+fn a_dump_shows_what_a_parcel_says_of_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = open(dir.path()).0.stocked(30);
+    shop.done(lock("order", 10));
+    shop.done(Command::Deduct(all_of("order")));
+    let attributes = br#"{"parcel":"P1"}"#;
+    let answer = shop.done(Command::ShipOrder { parcel: all_of("order"), attributes });
+    shop.engine.close().unwrap();
+    let lines = Offline::dump(dir.path(), answer.sequence, 1).unwrap();
+    let event: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(event["operation"], "SHIP_ORDER");
+    let step = event["changes"].as_array().unwrap().iter().find(|change| change["change"] == "STEP").unwrap();
+    assert_eq!((&step["reservation"], &step["attributes"]), (&"order".into(), &"{\"parcel\":\"P1\"}".into()));
+}
+
+#[test]
 fn a_directory_without_a_journal_is_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     assert!(matches!(Offline::open(dir.path(), None).unwrap_err(), OfflineError::Missing(_)));

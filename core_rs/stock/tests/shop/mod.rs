@@ -3,11 +3,11 @@
 
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::{
-    Adjustment, Command, Demand, DocumentKind, From, Live, Order, Part, PutDocument, Request, Returned,
-    Selection, Service, StockLine, Wanted, WarehouseState,
+    Adjustment, Command, Demand, DocumentKind, From, Live, Order, Part, Picked, PutDocument, Request,
+    Returned, Selection, Service, StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::counters::{AllocationCounter, Counter, LineCounter};
-use lockstock_stock::event::{Event, Fingerprint, Operation};
+use lockstock_stock::event::{DeductionPolicy, Event, Fingerprint, Operation};
 use lockstock_stock::ids::{LineNo, Micros, RequestKey, Units};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::{Machine, Reply};
@@ -180,6 +180,26 @@ pub fn lock_for(
 
 pub fn lock_and_deduct(reservation: &'static str, lines: &[(&'static str, Units)]) -> Command<'static> {
     Command::LockAndDeduct { order: order(reservation, lines) }
+}
+
+/// An order under this rule, whatever SKUs and shop say.
+pub fn place(
+    reservation: &'static str,
+    lines: &[(&'static str, Units)],
+    policy: DeductionPolicy,
+) -> Command<'static> {
+    Command::Place { order: order(reservation, lines), hold: None, policy: Some(policy) }
+}
+
+/// What a warehouse found: (line, picked, short).
+pub fn confirm_picking(
+    reservation: &'static str,
+    warehouse: &'static str,
+    lines: &[(LineNo, Units, Units)],
+) -> Command<'static> {
+    let lines =
+        lines.iter().map(|(line, picked, short)| Picked { line: *line, picked: *picked, short: *short });
+    Command::ConfirmPicking { reservation, warehouse, lines: lines.collect() }
 }
 
 /// All of a reservation that is in the state the command needs.

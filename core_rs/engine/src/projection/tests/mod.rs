@@ -63,7 +63,7 @@ fn batches_of_any_size_add_up_to_what_the_state_and_the_journal_say() {
 fn the_workload_meets_every_kind_of_movement_and_of_change() {
     let mut kinds = BTreeSet::new();
     let mut changes = BTreeSet::new();
-    for seed in 0..25 {
+    for seed in 0..40 {
         let mut shop = Workload::new(seed);
         shop.commands(700);
         for change in shop.events.iter().flat_map(|event| &event.changes) {
