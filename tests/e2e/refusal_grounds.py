@@ -218,4 +218,5 @@ GROUNDS = {
     "full": Ground(open_shop, {"LOCKSTOCK_DISK_FLOOR_BYTES": str(2**60)}),
     "frozen": Ground(frozen),
     "draining": Ground(open_shop),
+    "without a database": Ground(open_shop, {"LOCKSTOCK_DATABASE_URL": "postgresql://127.0.0.1:1/none"}),
 }

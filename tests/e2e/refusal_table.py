@@ -531,7 +531,7 @@ GROUNDS_OF_THEIR_OWN = [
     ),
 ]
 
-TABLE = FORM + UNKNOWN + TAKEN + REFUSED + GROUNDS_OF_THEIR_OWN
+STOCK_AND_CATALOGUE = FORM + UNKNOWN + TAKEN + REFUSED + GROUNDS_OF_THEIR_OWN
 
 NO_DOOR_CAN = {
     # A defect of ours by definition; core_rs/stock and core_rs/engine produce it with events made wrong.

@@ -266,11 +266,14 @@ WALKED: dict[State, dict[str, set[bool]]] = {
     row.state: {verb.name: set() for verb in VERBS} for row in STATES
 }
 
+WALKED_WAYS: list[tuple[Flow | None, str]] = []
+
 
 @pytest.mark.parametrize(("flow", "rest"), WAYS, ids=lambda it: it if isinstance(it, str) else name_of(it))
 def test_a_verb_goes_through_where_the_table_says_it_is_right_and_nowhere_else(
     desk: Desk, flow: Flow | None, rest: str
 ) -> None:
+    WALKED_WAYS.append((flow, rest))
     made = make(desk, flow, rest)
     order = desk.order(made.order)
     sums = sums_of(order.lines, refund_due=order.state == pb.ORDER_STATE_REFUND_DUE)
@@ -304,6 +307,8 @@ def refused(desk: Desk, verb: str, made: Made, order: pb.Order, sums: Sums) -> N
 
 def test_the_walk_has_seen_every_state_and_every_verb_where_it_is_right_and_where_it_is_not() -> None:
     """Runs after the walk, which fills the table."""
+    if len(WALKED_WAYS) < len(WAYS):
+        pytest.skip("only a part of the walk was asked for")
     shares = {
         frozenset({True}): Right.ALWAYS,
         frozenset({False}): Right.NEVER,

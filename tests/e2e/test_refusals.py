@@ -20,8 +20,10 @@ from lockstock_server import compose
 from lockstock_server.flash_sale.server_process import ServerProcess
 from lockstock_server.settings import load
 from refusal_grounds import GROUNDS, Stubs
-from refusal_table import NO_DOOR_CAN, TABLE, Case, stock_line
+from refusal_orders import ORDERS
+from refusal_table import NO_DOOR_CAN, STOCK_AND_CATALOGUE, Case, stock_line
 
+TABLE = STOCK_AND_CATALOGUE + ORDERS
 MESSAGE_BYTES_MAX = 16 << 20
 OPTIONS = [
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),

@@ -150,7 +150,7 @@ def chance_order(rows: Rows, name: str, created_at: int, order: Sums, chance: ra
             chance.choice(lines)[counter] += 1
     for number, counters in enumerate(lines, start=1):
         deducted = sum(counters[it] for it in ("allocated", "picking", "shipped", "cancelled", "claimed"))
-        kept = {
+        kept: Any = {
             it: counters[it] for it in ("locked", "wanted", "expired", "cancelled", "claimed", "returned")
         }
         rows.line(name, number, sku=chance.choice(["book", "pen"]), deducted=deducted, **kept)

@@ -21,8 +21,8 @@ from sqlalchemy.engine import make_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import PostgreSQL
     from lockstock_server.progress import Step
+    from support.postgresql import PostgreSQL
 
 SOON = 60.0
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lockstock.v1 import catalog_pb2, stock_pb2
-from sqlalchemy import Integer, and_, case, cast, exists, func, or_, select, union
+from sqlalchemy import Integer, and_, case, cast, func, or_, select, union
 
 from lockstock_server.orders.history import OPERATIONS, Moved, Step, time_of
 from lockstock_server.orders.listing import Filters, Place
@@ -179,15 +179,14 @@ def _conditions(filters: Filters, after: Place | None) -> list[ColumnElement[boo
         )
         if value
     ]
+    # Lists, made once a query: asked order by order, SQLite would go through all rows of the SKU each time.
     if filters.sku:
-        conditions.append(exists().where(line.reservation == it.reservation, line.sku == filters.sku))
+        of_sku = select(line.reservation).where(line.sku == filters.sku)
+        conditions.append(it.reservation.in_(of_sku))
     if filters.warehouse:
         held = place.locked + place.allocated + place.picking + place.shipped
-        conditions.append(
-            exists().where(
-                place.reservation == it.reservation, place.warehouse == filters.warehouse, held > 0
-            )
-        )
+        at_warehouse = select(place.reservation).where(place.warehouse == filters.warehouse, held > 0)
+        conditions.append(it.reservation.in_(at_warehouse))
     if filters.created_from is not None:
         conditions.append(it.created_at >= filters.created_from)
     if filters.created_before is not None:
