@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 from fake_documents import FakeDocuments
 from fake_stock import FakeStock
+from google.protobuf.timestamp_pb2 import Timestamp
 from lockstock.v1 import catalog_pb2 as pb
 from lockstock.v1 import errors_pb2, operations_pb2, orders_pb2, routing_pb2
 from lockstock_server.catalog.documents import Documents
@@ -293,6 +294,7 @@ async def test_a_policy_is_tried_as_of_a_sequence(shop: Shop) -> None:
         ({"tiers": {"sh-1": 0}}, {}, "ENUM_UNKNOWN"),
         ({}, {"orders_max": 10_001}, "NUMBER_OUT_OF_RANGE"),
         ({}, {"channel": "\n"}, "ID_INVALID"),
+        ({}, {"created_from": Timestamp(seconds=1 << 62)}, "DURATION_OUT_OF_RANGE"),
     ],
 )
 async def test_a_policy_of_wrong_form_is_refused(

@@ -16,6 +16,8 @@ from lockstock_server.refusals import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from google.protobuf.message import Message
+
 BUYER_BYTES_MAX: Final = 64
 _SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
 _NANOS: Final = range(1_000_000_000)
@@ -76,8 +78,8 @@ def read(request: pb.ListOrdersRequest, buyer_hash: Callable[[str], str]) -> Ask
         sku=request.sku,
         warehouse=request.warehouse,
         region=request.region,
-        created_from=_micros(request, "created_from"),
-        created_before=_micros(request, "created_before"),
+        created_from=micros(request, "created_from"),
+        created_before=micros(request, "created_before"),
     )
     listing = _listing(request)
     size = request.page_size or pages.PAGE_SIZE_DEFAULT
@@ -104,8 +106,9 @@ def _place(listing: str, page_token: str) -> Place | None:
     return Place(int(created_at), order_id)
 
 
-def _micros(request: pb.ListOrdersRequest, field: str) -> int | None:
-    if not request.HasField(field):  # type: ignore[arg-type] # names of the contract
+def micros(request: Message, field: str) -> int | None:
+    """Read a time of a request's filter; None where it is not set. Raises Refused."""
+    if not request.HasField(field):
         return None
     time: Timestamp = getattr(request, field)
     if time.seconds not in _SECONDS or time.nanos not in _NANOS:

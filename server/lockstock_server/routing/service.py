@@ -12,6 +12,7 @@ from lockstock.v1 import routing_pb2 as pb
 
 from lockstock_server.catalog import bodies, form
 from lockstock_server.catalog.kinds import SKU, WAREHOUSE
+from lockstock_server.orders.listing import micros
 from lockstock_server.refusals import Refused
 from lockstock_server.routing.decide import Candidates, Demand, Line, Shelves, decide
 from lockstock_server.routing.explain import Explained, Warehouse, reason_number
@@ -23,8 +24,6 @@ from lockstock_server.routing.trial import Policy, try_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     from lockstock_server.catalog.plans import Plans
     from lockstock_server.catalog.references import Lookup
@@ -40,7 +39,6 @@ QUANTITY_MAX: Final = 10**12
 POOL: Final = "SHARED"
 ORDERS_MAX: Final = 10_000
 ORDERS_DEFAULT: Final = 1_000
-MICROS: Final = 1_000_000
 
 Call = Callable[[str, bytes], Awaitable[bytes]]
 """The engine: a method and its request; the answer. Raises Refused."""
@@ -263,11 +261,6 @@ def _filters(request: pb.TryPolicyRequest) -> Filters:
     return Filters(
         newest=request.orders_max or ORDERS_DEFAULT,
         channel=request.channel,
-        created_from=_micros(request.created_from) if request.HasField("created_from") else None,
-        created_before=_micros(request.created_before) if request.HasField("created_before") else None,
+        created_from=micros(request, "created_from"),
+        created_before=micros(request, "created_before"),
     )
-
-
-def _micros(time: Timestamp) -> int:
-    # Orders stand at whole microseconds: at or after a time, and before it, are both told by the next one up.
-    return time.seconds * MICROS - (-time.nanos // 1_000)
