@@ -162,6 +162,42 @@ def test_a_list_goes_through_every_channel_page_by_page(client: lockstock.Client
     assert listed == sorted(set(listed))
 
 
+def test_a_list_goes_through_every_sku_where_the_engine_has_them(client: lockstock.Client, name: str) -> None:
+    made = [pb.Sku(sku=f"{name}-{n:04}", title=f"Good {n}", category="c") for n in range(2_500)]
+    client.catalog.ImportSkus(pb.ImportSkusRequest(skus=made))
+    listed: list[pb.Sku] = []
+    token = ""
+    while True:
+        page = client.catalog.ListSkus(pb.ListSkusRequest(page_size=1_000, page_token=token))
+        listed.extend(page.skus)
+        token = page.next_page_token
+        if not token:
+            break
+    ids = [sku.sku for sku in listed]
+    assert ids == sorted(set(ids))
+    ours = [sku for sku in listed if sku.sku.startswith(f"{name}-")]
+    assert all(sku.etag for sku in ours)
+    for sku in ours:
+        sku.ClearField("etag")
+    assert ours == made
+
+
+def test_a_preview_changes_nothing_in_the_engine(client: lockstock.Client, name: str) -> None:
+    client.catalog.CreateSku(pb.CreateSkuRequest(sku=pb.Sku(sku=name, title="old")))
+    sku = pb.Sku(sku=name, title="new", deduction_policy=pb.DEDUCTION_POLICY_ON_PAYMENT)
+    asked = pb.ImportSkusRequest(skus=[sku, pb.Sku(sku=f"{name}-new")], validate_only=True)
+    updated, created = client.catalog.ImportSkus(asked).rows
+    assert [(it.field, it.old, it.new) for it in updated.changes] == [
+        ("deduction_policy", "", "DEDUCTION_POLICY_ON_PAYMENT"),
+        ("title", "old", "new"),
+    ]
+    assert created.WhichOneof("result") == "created"
+    assert client.catalog.GetSku(pb.GetSkuRequest(sku=name)).title == "old"
+    with pytest.raises(LockstockError) as error:
+        client.catalog.GetSku(pb.GetSkuRequest(sku=f"{name}-new"))
+    assert refused(error) == (grpc.StatusCode.NOT_FOUND, "SKU_NOT_FOUND")
+
+
 def test_an_import_answers_every_row_and_a_second_one_changes_nothing(
     client: lockstock.Client, name: str
 ) -> None:
@@ -176,11 +212,20 @@ def test_an_import_answers_every_row_and_a_second_one_changes_nothing(
 
 def test_the_catalogue_is_there_after_a_kill(start: Start) -> None:
     server = start()
+    on_payment = pb.Shop(deduction_policy=pb.DEDUCTION_POLICY_ON_PAYMENT)
     with server.client() as client:
         a_shop(client, "k")
+        assert client.catalog.GetShop(pb.GetShopRequest()) == pb.Shop()
+        shop = client.catalog.UpdateShop(pb.UpdateShopRequest(shop=on_payment))
         before = client.catalog.ListWarehouses(pb.ListWarehousesRequest())
+        skus = client.catalog.ListSkus(pb.ListSkusRequest())
     server.kill()
     server.start()
     with server.client() as client:
         assert client.catalog.ListWarehouses(pb.ListWarehousesRequest()) == before
+        assert client.catalog.ListSkus(pb.ListSkusRequest()) == skus
+        assert client.catalog.GetShop(pb.GetShopRequest()) == shop
+        with pytest.raises(LockstockError) as error:
+            client.catalog.UpdateShop(pb.UpdateShopRequest(shop=pb.Shop(etag="1")))
+        assert refused(error) == (grpc.StatusCode.ABORTED, "STALE_VERSION")
         assert lock_one(client, "k", "1") == "city"

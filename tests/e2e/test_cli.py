@@ -91,11 +91,11 @@ def test_refused_rows_are_listed_with_their_number_and_stop_no_other(
 def test_a_wrong_column_is_one_sentence_before_anything_is_sent(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    path = tmp_path / "stock.csv"
+    path = tmp_path / "opening.csv"
     path.write_text("sku,warehouse,quantity,qty\nBOOK,SH,1,1\n", encoding="utf-8")
     done = lockstock("import", *files(tmp_path)[:2], "--stock", str(path), "--server", server.address)
     assert done.returncode == 2
-    assert "stock.csv has a column 'qty', and the columns are sku, warehouse, quantity." in done.stderr
+    assert "opening.csv has a column 'qty', and the columns are sku, warehouse, quantity." in done.stderr
     assert "Traceback" not in done.stderr
     regions = lockstock("region", "list", "--server", server.address, "--json")
     assert json.loads(regions.stdout) == []

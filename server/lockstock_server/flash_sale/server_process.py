@@ -29,7 +29,12 @@ def free_port() -> int:
 class ServerProcess:
     """One data directory and two ports, over as many lives as needed."""
 
-    def __init__(self, directory: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: dict[str, str] | None = None,
+        ready_seconds_max: float = READY_SECONDS_MAX,
+    ) -> None:
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
         self.fast_lane = f"127.0.0.1:{free_port()}"
@@ -37,6 +42,7 @@ class ServerProcess:
         self.data_dir = directory / "data"
         self.database_url = f"sqlite:///{directory / 'lockstock.db'}"
         self._settings = settings or {}
+        self._ready_seconds_max = ready_seconds_max
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -60,7 +66,7 @@ class ServerProcess:
         return time.monotonic() - began
 
     def _wait_serving(self, address: str) -> None:
-        deadline = time.monotonic() + READY_SECONDS_MAX
+        deadline = time.monotonic() + self._ready_seconds_max
         with grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 100)]) as channel:
             # The stubs of the types do not know its methods.
             stub: Any = health_pb2_grpc.HealthStub(channel)
