@@ -14,6 +14,8 @@ from lockstock.internal.v1 import documents_pb2 as documents
 from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import stock_pb2 as stock
 from lockstock_server import _core
+from lockstock_server.routing.distance import Point
+from lockstock_server.routing.network import Network, Place, Site
 
 SERVICE = "/lockstock.v1.StockService/"
 UNITS = 10**12
@@ -84,3 +86,30 @@ def test_reading_a_skus_stock(benchmark: Any, engine: _core.Engine) -> None:
 
 def test_encoding_a_lock(benchmark: Any) -> None:
     benchmark(lambda: lock(1).SerializeToString())
+
+
+def test_decoding_an_answer(benchmark: Any, engine: _core.Engine) -> None:
+    ok, answer = engine.call_blocking(SERVICE + "Lock", lock(1).SerializeToString())
+    assert ok, answer
+    benchmark(op.Answer.FromString, answer)
+
+
+@pytest.mark.parametrize("warehouses", [8, 1_000])
+def test_planning_a_region_again_after_a_warehouse_changed(benchmark: Any, warehouses: int) -> None:
+    network = Network()
+    network.put_place("CN", Place("CN"))
+    network.put_place("SH", Place("SH", parent="CN", centroid=Point(31.2, 121.5)))
+
+    def site(number: int, rank: int) -> Site:
+        place = Point(20.0 + number % 20, 100.0 + number % 25)
+        return Site(f"W{number}", tier=number % 5, rank=rank, regions=frozenset({"CN"}), location=place)
+
+    for number in range(warehouses):
+        network.put_site(f"W{number}", site(number, rank=0))
+    ranks = count(1)
+
+    def change() -> None:
+        assert "SH" in network.put_site("W0", site(0, rank=next(ranks)))
+        network.plan("SH")
+
+    benchmark(change)

@@ -244,14 +244,14 @@ def _curve(curve: Mapping[str, Any]) -> dict[str, str]:
         for name, points in curve["lines"].items()
     }
     latency = {
-        f"{name} {quantile}": [(at, outcome["latency_us"][quantile]) for at, outcome in points]
+        f"{name} {quantile}": [(at, outcome["latency_us"][quantile] / 1e3) for at, outcome in points]
         for name, points in list(curve["lines"].items())[:2]
         for quantile in ("p50", "p99")
     }
     return {
         f"{curve['key']}-rate.svg": svg.line_chart(title, x, "commands a second", _lines(rate)),
         f"{curve['key']}-cpu.svg": svg.line_chart(title, x, "server CPU a command, us", _lines(cost)),
-        f"{curve['key']}-latency.svg": svg.line_chart(title, x, "latency of a call, us", _lines(latency)),
+        f"{curve['key']}-latency.svg": svg.line_chart(title, x, "latency of a call, ms", _lines(latency)),
     }
 
 

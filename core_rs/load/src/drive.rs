@@ -41,7 +41,7 @@ pub fn run(spec: &Spec) -> Result<Vec<Outcome>> {
     for (at, &kind) in spec.work.iter().enumerate() {
         let script = spec.scripts.get(at).map_or("", String::as_str);
         // A deduct pays for what the phase before has locked, and each only once.
-        let there = outcomes.last().map_or(0, |before| before.commands_in_all);
+        let there = outcomes.last().map_or(0, |before| before.without_gap);
         let most = match (kind, spec.commands) {
             (Kind::Deduct, wanted) => Some(wanted.map_or(there, |wanted| wanted.min(there))),
             (_, wanted) => wanted,
@@ -56,8 +56,9 @@ pub fn run(spec: &Spec) -> Result<Vec<Outcome>> {
 struct Place {
     planned: Nanos,
     commands: usize,
-    /// Composed ahead, while the server works on others.
+    /// Composed ahead, while the server works on others: from this command on, so many.
     body: Vec<u8>,
+    first: u64,
     prepared: usize,
 }
 
@@ -242,6 +243,7 @@ impl<'a> Phase<'a> {
         if commands > 0 {
             let place = &mut self.places[at][slot];
             self.composer.write(self.next_command, commands, &mut place.body);
+            place.first = self.next_command;
             place.prepared = commands;
             self.next_command += commands as u64;
         }
@@ -353,6 +355,15 @@ impl<'a> Phase<'a> {
             seconds: crate::pace::float(end - begin) / 1e9,
             commands: self.in_window,
             commands_in_all: self.answered,
+            // What was composed ahead and not sent any more leaves gaps.
+            without_gap: self
+                .places
+                .iter()
+                .flatten()
+                .filter(|place| place.prepared > 0)
+                .map(|place| place.first)
+                .min()
+                .unwrap_or(self.next_command),
             server: [server_before, server_after],
             load: [load_before, load_after],
         };

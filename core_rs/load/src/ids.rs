@@ -28,15 +28,19 @@ impl Ids {
         let (random_a, random_b) = (self.draw(), self.draw());
         let high = (self.millis << 16) | 0x7000 | (random_a & 0x0fff);
         let low = (0b10 << 62) | (random_b >> 2);
-        let mut digits = (0..32_u32).map(|at| {
-            let word = if at < 16 { high } else { low };
-            HEX[usize::try_from((word >> (60 - 4 * (at % 16))) & 0xf).unwrap_or(0)]
-        });
-        for (at, byte) in text.iter_mut().enumerate() {
-            *byte = match at {
-                8 | 13 | 18 | 23 => b'-',
-                _ => digits.next().unwrap_or(b'0'),
-            };
+        let mut digits = [0; 32];
+        for (word, digits) in [high, low].into_iter().zip(digits.chunks_exact_mut(16)) {
+            for (byte, pair) in word.to_be_bytes().into_iter().zip(digits.chunks_exact_mut(2)) {
+                pair[0] = HEX[usize::from(byte >> 4)];
+                pair[1] = HEX[usize::from(byte & 0xf)];
+            }
+        }
+        // Groups of 8, 4, 4, 4 and 12, each behind its hyphen.
+        for (from, to, length) in [(0, 0, 8), (8, 9, 4), (12, 14, 4), (16, 19, 4), (20, 24, 12)] {
+            text[to..to + length].copy_from_slice(&digits[from..from + length]);
+        }
+        for hyphen in [8, 13, 18, 23] {
+            text[hyphen] = b'-';
         }
     }
 

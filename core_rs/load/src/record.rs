@@ -73,6 +73,9 @@ pub struct Outcome {
     pub commands: u64,
     /// Commands answered in all, warm-up and run-out included: so many reservations there are.
     pub commands_in_all: u64,
+    /// So many of them have the numbers from 0 on without a gap: that much can be deducted.
+    #[serde(skip)]
+    pub without_gap: u64,
     /// Commands a second.
     pub rate: f64,
     /// Of calls, in microseconds; from the planned time, where there is a plan.
@@ -96,6 +99,7 @@ pub struct Counted {
     pub seconds: f64,
     pub commands: u64,
     pub commands_in_all: u64,
+    pub without_gap: u64,
     pub server: [Usage; 2],
     pub load: [Usage; 2],
 }
@@ -116,6 +120,7 @@ impl Outcome {
             seconds: counted.seconds,
             commands: counted.commands,
             commands_in_all: counted.commands_in_all,
+            without_gap: counted.without_gap,
             rate: float(counted.commands) / counted.seconds,
             latency_us: latencies.summary(),
             sent_late_us: late.map(Latencies::summary),
@@ -159,6 +164,7 @@ mod tests {
             seconds: 2.0,
             commands: 1_000_000,
             commands_in_all: 1_500_000,
+            without_gap: 1_500_000,
             server: [usage(1.0, 10), usage(3.0, 20)],
             load: [usage(0.0, 0), usage(0.5, 0)],
         };
