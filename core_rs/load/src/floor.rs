@@ -144,7 +144,9 @@ fn shop(skus: u64) -> Result<Machine> {
         ),
         document(DocumentKind::RoutePlan, "CN", Live::RoutePlan { warehouses: vec!["WH"] }),
     ];
-    documents.extend(ids.iter().map(|id| document(DocumentKind::Sku, id, Live::Sku { category: "" })));
+    documents.extend(
+        ids.iter().map(|id| document(DocumentKind::Sku, id, Live::Sku { category: "", policy: None })),
+    );
     done(machine.step(request(1 << 41, Command::PutDocuments { documents }), NOW, &mut events))?;
     for (number, chunk) in (0_u64..).zip(ids.chunks(1_000)) {
         let lines =

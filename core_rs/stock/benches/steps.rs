@@ -35,7 +35,7 @@ fn shop(warehouses: usize) -> (Machine, Vec<Event>) {
     let plan = Live::RoutePlan { warehouses: names.iter().map(String::as_str).collect() };
     documents.push(document(DocumentKind::Region, "CN", Live::Nothing));
     documents.push(document(DocumentKind::RoutePlan, "CN", plan));
-    documents.push(document(DocumentKind::Sku, "HOT", Live::Sku { category: "" }));
+    documents.push(document(DocumentKind::Sku, "HOT", Live::Sku { category: "", policy: None }));
     step(&mut machine, request(1 << 40, Command::PutDocuments { documents }), &mut events);
     let last = names.last().unwrap();
     let lines = vec![StockLine { sku: "HOT", warehouse: last, quantity: 1_000_000_000 }];
