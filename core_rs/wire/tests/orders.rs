@@ -23,8 +23,8 @@ fn planned(shop: &Shop, method: &str, request: &impl Message) -> Result<pb::Answ
     Ok(pb::Answer::decode(bytes.as_slice()).unwrap())
 }
 
-fn cause(request_id: &str) -> Option<pb::Cause> {
-    Some(pb::Cause { request_id: request_id.to_owned(), ..Default::default() })
+fn cause() -> pb::Cause {
+    pb::Cause { request_id: request_id(), ..Default::default() }
 }
 
 fn line(sku: &str, quantity: i64) -> pb::OrderLine {
@@ -33,7 +33,7 @@ fn line(sku: &str, quantity: i64) -> pb::OrderLine {
 
 fn place(order: &str, lines: Vec<pb::OrderLine>) -> pb::PlaceOrderRequest {
     pb::PlaceOrderRequest {
-        cause: cause(&request_id()),
+        cause: Some(cause()),
         order_id: order.to_owned(),
         lines,
         destination: Some(pb::Destination { region: "CN".to_owned(), ..Default::default() }),
@@ -42,7 +42,7 @@ fn place(order: &str, lines: Vec<pb::OrderLine>) -> pb::PlaceOrderRequest {
 }
 
 fn pay(order: &str) -> pb::PayOrderRequest {
-    pb::PayOrderRequest { cause: cause(&request_id()), order_id: order.to_owned(), lines: Vec::new() }
+    pb::PayOrderRequest { cause: Some(cause()), order_id: order.to_owned(), lines: Vec::new() }
 }
 
 fn reservation(shop: &Shop, order: &str) -> pb::Reservation {
@@ -186,7 +186,7 @@ fn the_shop_is_one_document_and_documents_are_read_by_id() {
     assert_eq!(read(&ask(seam::DocumentKind::Shop, &["shop"])).unwrap().documents[0].body.to_vec(), b"{}");
     for (request, reason) in [
         (ask(seam::DocumentKind::Sku, &[]), "FIELD_REQUIRED"),
-        (ask(seam::DocumentKind::Sku, &["x"; 10_001]), "TOO_MANY_LINES"),
+        (ask(seam::DocumentKind::Sku, &vec!["x"; 10_001]), "TOO_MANY_LINES"),
         (ask(seam::DocumentKind::Unspecified, &["x"]), "ENUM_UNKNOWN"),
     ] {
         assert_eq!(info_of(&read(&request).unwrap_err()).reason, reason);

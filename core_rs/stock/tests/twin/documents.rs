@@ -4,7 +4,7 @@ use lockstock_stock::command::{DocumentKind, Live, PutDocument, WarehouseState};
 use lockstock_stock::refusal::Reason;
 
 use super::Attempt;
-use super::world::{Sku, Warehouse};
+use super::world::Warehouse;
 
 impl Attempt<'_> {
     pub fn put(&mut self, documents: &[PutDocument<'static>]) {

@@ -53,6 +53,8 @@ pub(super) fn demand<'a>(
     })
 }
 
+const LISTED: &str = "planned.warehouses";
+
 /// An order goes to a region by the region's plan. Coordinates and a pickup need a plan of their own: that one
 /// of them has come this far without is a mistake of the caller.
 fn towards<'a>(destination: &'a Destination, plan: Option<&'a Planned>) -> Checked<From<'a>> {
@@ -69,7 +71,6 @@ fn towards<'a>(destination: &'a Destination, plan: Option<&'a Planned>) -> Check
             region().map(From::Region)
         };
     };
-    const LISTED: &str = "planned.warehouses";
     if plan.warehouses.len() > WAREHOUSES_MAX {
         return Err(Refusal::TooManyLines { field: LISTED.to_owned(), limit: WAREHOUSES_MAX });
     }

@@ -111,7 +111,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_EXTEND_LIMIT: _Reason.ValueType  # 70
     """FAILED_PRECONDITION. Extended too often or too long. Metadata: reservation, limit."""
     REASON_REFUND_DUE: _Reason.ValueType  # 71
-    """FAILED_PRECONDITION. A late payment found the units gone: pay the buyer back. Metadata: reservation."""
+    """FAILED_PRECONDITION. A payment found the units gone: pay the buyer back. Metadata: reservation."""
     REASON_RETURN_EXCEEDS_SHIPPED: _Reason.ValueType  # 72
     """FAILED_PRECONDITION. Returns of a line exceed what it shipped. Metadata: reservation, line, asked, held."""
     REASON_RECEIPT_EXCEEDS_EXPECTED: _Reason.ValueType  # 73
@@ -246,7 +246,7 @@ REASON_LOCK_EXPIRED: Reason.ValueType  # 69
 REASON_EXTEND_LIMIT: Reason.ValueType  # 70
 """FAILED_PRECONDITION. Extended too often or too long. Metadata: reservation, limit."""
 REASON_REFUND_DUE: Reason.ValueType  # 71
-"""FAILED_PRECONDITION. A late payment found the units gone: pay the buyer back. Metadata: reservation."""
+"""FAILED_PRECONDITION. A payment found the units gone: pay the buyer back. Metadata: reservation."""
 REASON_RETURN_EXCEEDS_SHIPPED: Reason.ValueType  # 72
 """FAILED_PRECONDITION. Returns of a line exceed what it shipped. Metadata: reservation, line, asked, held."""
 REASON_RECEIPT_EXCEEDS_EXPECTED: Reason.ValueType  # 73

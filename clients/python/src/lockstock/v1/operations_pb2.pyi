@@ -1803,9 +1803,10 @@ Global___LineDelta: _TypeAlias = LineDelta  # noqa: Y015
 @_typing.final
 class AmendRequest(_message.Message):
     """Edit an order by delta, never by releasing and locking again. An increase that cannot be had leaves
-    all as it was (INSUFFICIENT_STOCK). A decrease takes claimed, locked, allocated, picking in turn;
+    all as it was (INSUFFICIENT_STOCK). A decrease takes wanted, claimed, locked, allocated, picking in turn;
     below what has shipped it is refused (BELOW_SHIPPED). An increase on a paid order is locked with a
-    deadline of its own.
+    deadline of its own; on a line that is deducted ON_PAYMENT it is wanted. New lines get the rule of their
+    SKU, else of the shop.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

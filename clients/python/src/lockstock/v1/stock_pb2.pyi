@@ -48,7 +48,7 @@ class _ReservationStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rese
     RESERVATION_STATE_REFUND_DUE: _ReservationState.ValueType  # 7
     """A payment found the units gone."""
     RESERVATION_STATE_PLACED: _ReservationState.ValueType  # 8
-    """Nothing is promised and nothing paid; some units are to be taken by the payment."""
+    """None are locked and none that are paid wait to be shipped; some are to be taken by the payment."""
 
 class ReservationState(_ReservationState, metaclass=_ReservationStateEnumTypeWrapper):
     """How a reservation stands. Derived from its lines, never stored beside them."""
@@ -70,7 +70,7 @@ RESERVATION_STATE_CANCELLED: ReservationState.ValueType  # 6
 RESERVATION_STATE_REFUND_DUE: ReservationState.ValueType  # 7
 """A payment found the units gone."""
 RESERVATION_STATE_PLACED: ReservationState.ValueType  # 8
-"""Nothing is promised and nothing paid; some units are to be taken by the payment."""
+"""None are locked and none that are paid wait to be shipped; some are to be taken by the payment."""
 Global___ReservationState: _TypeAlias = ReservationState  # noqa: Y015
 
 @_typing.final

@@ -7,24 +7,24 @@ use lockstock_stock::event::DeductionPolicy;
 use super::*;
 use crate::proto::lockstock::internal::v1 as seam;
 
-fn to_region() -> Option<pb::Destination> {
-    Some(pb::Destination { region: id("CN"), ..Default::default() })
+fn to_region() -> pb::Destination {
+    pb::Destination { region: id("CN"), ..Default::default() }
 }
 
-fn to_coordinates() -> Option<pb::Destination> {
+fn to_coordinates() -> pb::Destination {
     let coordinates = Some(pb::Coordinates { latitude: 31.2, longitude: 121.5 });
-    Some(pb::Destination { region: id("CN"), coordinates, ..Default::default() })
+    pb::Destination { region: id("CN"), coordinates, ..Default::default() }
 }
 
-fn to_pickup() -> Option<pb::Destination> {
-    Some(pb::Destination { pickup: id("SH"), ..Default::default() })
+fn to_pickup() -> pb::Destination {
+    pb::Destination { pickup: id("SH"), ..Default::default() }
 }
 
 fn place() -> pb::PlaceOrderRequest {
     pb::PlaceOrderRequest {
         order_id: id("order"),
         lines: vec![order_line("BOOK", 2)],
-        destination: to_region(),
+        destination: Some(to_region()),
         ..Default::default()
     }
 }
@@ -59,11 +59,11 @@ fn an_order_goes_to_a_region_or_where_it_was_planned_for() {
     let placed = |from| shown(&Command::Place { order: order(from), hold: None, policy: None });
     assert_eq!(sent("PlaceOrder", &place()), placed(From::Region("CN")));
     let destination = "geo:31.2,121.5";
-    let near = pb::PlaceOrderRequest { destination: to_coordinates(), ..place() };
+    let near = pb::PlaceOrderRequest { destination: Some(to_coordinates()), ..place() };
     let warehouses = vec!["BJ", "SH"];
     let expected = placed(From::Planned { region: Some("CN"), warehouses, destination });
     assert_eq!(sent("PlacePlanned", &planned(near.clone(), plan(&["BJ", "SH"]))), expected);
-    let fetched = pb::PlaceOrderRequest { destination: to_pickup(), ..place() };
+    let fetched = pb::PlaceOrderRequest { destination: Some(to_pickup()), ..place() };
     let expected = placed(From::Planned { region: None, warehouses: vec!["SH"], destination });
     assert_eq!(sent("PlacePlanned", &planned(fetched, plan(&["SH"]))), expected);
     // Nobody can serve it: the engine says so.
@@ -199,7 +199,7 @@ fn what_the_door_says_an_operation_is_the_machine_journals() {
 
 #[test]
 fn a_plan_is_no_part_of_what_tells_a_retry() {
-    let near = pb::PlaceOrderRequest { destination: to_coordinates(), ..place() };
+    let near = pb::PlaceOrderRequest { destination: Some(to_coordinates()), ..place() };
     let print = |warehouses: &[&str]| {
         with_request("PlacePlanned", &planned(near.clone(), plan(warehouses)), |it| it.fingerprint.clone())
     };
@@ -227,8 +227,8 @@ fn what_has_not_the_right_form_is_refused_by_the_path_of_its_field() {
         (to(nowhere), "FIELD_REQUIRED", "destination.region"),
         (to(both), "FIELDS_CONFLICT", "destination.pickup"),
         // Both need a plan.
-        (to(to_pickup()), "FIELDS_CONFLICT", "destination"),
-        (to(to_coordinates()), "FIELDS_CONFLICT", "destination"),
+        (to(Some(to_pickup())), "FIELDS_CONFLICT", "destination"),
+        (to(Some(to_coordinates())), "FIELDS_CONFLICT", "destination"),
         (pb::PlaceOrderRequest { hold: Some(duration(0, 0)), ..place() }, "DURATION_OUT_OF_RANGE", "hold"),
         (pb::PlaceOrderRequest { deduction_policy: 9, ..place() }, "ENUM_UNKNOWN", "deduction_policy"),
         (
@@ -239,7 +239,7 @@ fn what_has_not_the_right_form_is_refused_by_the_path_of_its_field() {
     ] {
         assert_eq!(refused("PlaceOrder", &message), is(reason, field));
     }
-    let near = || to(to_coordinates());
+    let near = || to(Some(to_coordinates()));
     for (message, reason, field) in [
         (seam::PlacePlannedRequest::default(), "FIELD_REQUIRED", "asked"),
         (seam::PlacePlannedRequest { asked: Some(near()), planned: None }, "FIELD_REQUIRED", "planned"),
