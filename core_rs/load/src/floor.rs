@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lockstock_stock::command::{
-    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, StockLine,
-    Wanted, WarehouseState,
+    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, Service,
+    StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::event::{Event, Fingerprint};
 use lockstock_stock::limits::Limits;
@@ -179,7 +179,7 @@ fn request(number: u64, command: Command<'_>) -> Request<'_> {
     let millis = u128::from(NOW.unsigned_abs() / 1_000);
     let key = (millis << 80) | (7 << 76) | (2 << 62) | (u128::from(number) + 1);
     let fingerprint = Fingerprint { digest: number, fields: vec![(0, 1)] };
-    Request { key, fingerprint, reason: "", document: "", command }
+    Request { service: Service::Stock, key, fingerprint, reason: "", document: "", command }
 }
 
 fn done(reply: Reply) -> Result<()> {

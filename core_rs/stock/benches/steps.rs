@@ -4,8 +4,8 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use lockstock_stock::command::{
-    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, StockLine,
-    Wanted, WarehouseState,
+    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, Service,
+    StockLine, Wanted, WarehouseState,
 };
 use lockstock_stock::decide::decide;
 use lockstock_stock::event::{Event, Fingerprint};
@@ -53,6 +53,7 @@ fn request(number: u64, command: Command<'_>) -> Request<'_> {
     let millis = u128::from(NOW.unsigned_abs() / 1_000);
     let key = (millis << 80) | (7 << 76) | (2 << 62) | (u128::from(number) + 1);
     Request {
+        service: Service::Stock,
         key,
         fingerprint: Fingerprint { digest: number, fields: vec![(0, 1)] },
         reason: "",
