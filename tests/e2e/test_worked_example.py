@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pytest
 from support import worked_example as example
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ REWRITE = "LOCKSTOCK_REWRITE_EXAMPLE"
 """Set, the page is written anew instead of compared: for whoever changes what commands print."""
 
 
+@pytest.mark.timeout(900)
 def test_every_answer_of_the_worked_example_is_what_the_server_says(start: Start) -> None:
     server = start()
     page = example.PAGE.read_text(encoding="utf-8")

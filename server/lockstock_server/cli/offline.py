@@ -9,13 +9,13 @@ import typer
 
 from lockstock_server import _core, compose
 from lockstock_server.cli import progress
+from lockstock_server.cli.in_force import settings_in_force
 from lockstock_server.cli.output import (
     Exit,
     Json,
     console,
     errors,
     fail,
-    settings_in_force,
     show_json,
     show_table,
 )

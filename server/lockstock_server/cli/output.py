@@ -15,9 +15,6 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 
-from lockstock_server.errors import StartError
-from lockstock_server.settings import Settings, load
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Server = Annotated[str, typer.Option(help="The server's Python door, host:port.")]
 FastLane = Annotated[str, typer.Option(help="The server's fast lane, host:port.")]
@@ -50,14 +47,6 @@ def fail(sentence: str, code: Exit) -> NoReturn:
     """Ends the command with a sentence."""
     errors.print(sentence, style="red", markup=False)
     raise typer.Exit(code)
-
-
-def settings_in_force(**given: Any) -> Settings:
-    """The settings; what is wrong with them ends the command with a sentence."""
-    try:
-        return load(**given)
-    except StartError as wrong:
-        fail(str(wrong), Exit.USAGE)
 
 
 def show_json(value: object) -> None:

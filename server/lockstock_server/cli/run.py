@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from lockstock_server import compose, logs
+from lockstock_server.cli.in_force import settings_in_force
 from lockstock_server.cli.output import (
     Exit,
     Json,
     console,
     errors,
     fail,
-    settings_in_force,
     show_json,
     show_table,
 )
