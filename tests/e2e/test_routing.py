@@ -336,7 +336,7 @@ def test_a_route_is_explained_and_a_plan_shown_on_the_command_line(
             pb.GetRoutePlanRequest(destination=orders.Destination(region=town.name))
         ).entries
     ]
-    asked = ("--sku", f"{town.skus[0]}=1", "--region", town.name, "--lat", "31.2", "--lon", "121.4")
+    asked = ("--line", f"{town.skus[0]}=1", "--region", town.name, "--lat", "31.2", "--lon", "121.4")
     explained = command("route", "explain", *asked, *address)
     assert explained.returncode == 0, explained.stderr
     assert "would be granted: 1 parcel" in explained.stdout

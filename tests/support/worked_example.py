@@ -18,7 +18,8 @@ FILES = DOCS / "example"
 PROMPT = "$ "
 FENCE = "```"
 COLUMNS = "100"
-MOMENT = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+MOMENT = re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d")
+SHOWN = "YYYY-MM-DD HH:MM:SS"
 
 ON_THE_FAST_LANE = frozenset({"stock", "reservation"})
 NOT_A_CALL = frozenset({"cd", "alias"})
@@ -61,7 +62,7 @@ def read(page: str) -> Iterator[str | Command]:
 
 
 def run(command: Command, server: str, fast_lane: str) -> str:
-    """What the command prints, its last words on stderr included; times are TIME."""
+    """What the command prints, its last words on stderr included; times are not told."""
     program, *arguments = command.words
     if program in NOT_A_CALL:
         return ""
@@ -76,7 +77,7 @@ def run(command: Command, server: str, fast_lane: str) -> str:
         env={**os.environ, "COLUMNS": COLUMNS},
     )
     printed = "".join(f"{line.rstrip()}\n" for line in (done.stdout + done.stderr).splitlines())
-    return MOMENT.sub("TIME", printed)
+    return MOMENT.sub(SHOWN, printed)
 
 
 def written(parts: list[str | Command], answers: list[str]) -> str:

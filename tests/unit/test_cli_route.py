@@ -85,7 +85,7 @@ EXPLAINED = pb.ExplainRouteResponse(
 def test_an_order_to_be_placed_is_explained(server: FakeRouting) -> None:
     server.answer = EXPLAINED
     code, output = run(
-        "route", "explain", "--sku", "book=2", "--sku", "a=b=1", "--region", "sh", "--lat", "31.5", "--lon", "121",
+        "route", "explain", "--line", "book=2", "--line", "a=b=1", "--region", "sh", "--lat", "31.5", "--lon", "121",
         "--max-parcels", "2", "--allow-partial",
     )  # fmt: skip
     assert code == 0, output
@@ -124,17 +124,17 @@ def test_a_past_order_is_explained_by_its_id_and_a_disagreement_is_said(server: 
 
 def test_a_refused_order_says_why(server: FakeRouting) -> None:
     server.answer = pb.ExplainRouteResponse(reason=errors_pb2.REASON_PARCEL_LIMIT, parcels=2)
-    assert "refused: PARCEL_LIMIT, it would take 2 parcels" in run("route", "explain", "--sku", "a=1")[1]
+    assert "refused: PARCEL_LIMIT, it would take 2 parcels" in run("route", "explain", "--line", "a=1")[1]
 
 
 @pytest.mark.parametrize(
     "command",
     [
         ("route", "explain"),
-        ("route", "explain", "--order", "a", "--sku", "b=1"),
-        ("route", "explain", "--sku", "book"),
-        ("route", "explain", "--sku", "book=many"),
-        ("route", "explain", "--sku", "book=1", "--lat", "3"),
+        ("route", "explain", "--order", "a", "--line", "b=1"),
+        ("route", "explain", "--line", "book"),
+        ("route", "explain", "--line", "book=many"),
+        ("route", "explain", "--line", "book=1", "--lat", "3"),
         ("route", "try", "--tier", "W=SOMEWHERE"),
         ("route", "try", "--orders", "10001"),
     ],

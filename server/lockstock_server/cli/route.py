@@ -1,12 +1,11 @@
 """Routing: `route explain`, `route try`, `plan show`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 from lockstock.v1 import catalog_pb2, errors_pb2
-from lockstock.v1 import orders_pb2 as orders
 from lockstock.v1 import routing_pb2 as pb
 
 from lockstock_server.cli.output import (
@@ -21,19 +20,23 @@ from lockstock_server.cli.output import (
     show_json,
     show_table,
 )
+from lockstock_server.cli.written import (
+    Latitude,
+    Longitude,
+    Pickup,
+    Region,
+    Wanted,
+    destination,
+    named,
+    whole,
+)
 
-_T = TypeVar("_T")
-
-Region = Annotated[str, typer.Option(help="The region it goes to.")]
-Latitude = Annotated[float | None, typer.Option("--lat", help="The buyer's latitude; with --lon.")]
-Longitude = Annotated[float | None, typer.Option("--lon", help="The buyer's longitude; with --lat.")]
-Pickup = Annotated[str, typer.Option(help="The warehouse where the buyer fetches the goods.")]
 AllowPartial = Annotated[bool, typer.Option("--allow-partial", help="Grant what there is.")]
 
 
 def explain(
     order: Annotated[str, typer.Option(help="An order that was placed.")] = "",
-    sku: Annotated[list[str] | None, typer.Option(help="SKU=UNITS of an order to be placed; repeat.")] = None,
+    line: Wanted = None,
     region: Region = "",
     latitude: Latitude = None,
     longitude: Longitude = None,
@@ -44,14 +47,14 @@ def explain(
     json: Json = False,
 ) -> None:
     """Which warehouses ship an order, and why each of the others does not."""
-    if bool(order) == bool(sku):
-        fail("Name an order that was placed (--order) or what is wanted (--sku).", Exit.USAGE)
+    if bool(order) == bool(line):
+        fail("Name an order that was placed (--order) or what is wanted (--line).", Exit.USAGE)
     request = pb.ExplainRouteRequest(order_id=order)
-    if sku:
-        request.demand.destination.CopyFrom(_destination(region, latitude, longitude, pickup))
+    if line:
+        request.demand.destination.CopyFrom(destination(region, latitude, longitude, pickup))
         request.demand.split.max_parcels = max_parcels
         request.demand.split.allow_partial = allow_partial
-        for name, units in _named(sku, "--sku", int):
+        for name, units in named(line, "--line", whole):
             request.demand.lines.add(sku=name, quantity=units)
     with connected(server) as client:
         answer = client.routing.ExplainRoute(request)
@@ -117,9 +120,9 @@ def try_policy(
     request.policy.excluded_warehouses.extend(exclude or [])
     if max_parcels is not None:
         request.policy.max_parcels = max_parcels
-    for warehouse, number in _named(rank, "--rank", int):
+    for warehouse, number in named(rank, "--rank", int):
         request.policy.ranks[warehouse] = number
-    for warehouse, kind in _named(tier, "--tier", _tier_number):
+    for warehouse, kind in named(tier, "--tier", _tier_number):
         request.policy.tiers[warehouse] = kind
     if created_from is not None:
         request.created_from.FromDatetime(created_from)
@@ -183,7 +186,7 @@ def show_plan(
     json: Json = False,
 ) -> None:
     """The warehouses that orders to a destination are routed to, in order."""
-    request = pb.GetRoutePlanRequest(destination=_destination(region, latitude, longitude, pickup), sku=sku)
+    request = pb.GetRoutePlanRequest(destination=destination(region, latitude, longitude, pickup), sku=sku)
     with connected(server) as client:
         answer = client.routing.GetRoutePlan(request)
     if json:
@@ -203,29 +206,6 @@ def show_plan(
             for position, row in enumerate(answer.entries, start=1)
         ],
     )
-
-
-def _destination(
-    region: str, latitude: float | None, longitude: float | None, pickup: str
-) -> orders.Destination:
-    destination = orders.Destination(region=region, pickup=pickup)
-    if (latitude is None) != (longitude is None):
-        fail("A point has a latitude and a longitude: --lat and --lon.", Exit.USAGE)
-    if latitude is not None and longitude is not None:
-        destination.coordinates.latitude, destination.coordinates.longitude = latitude, longitude
-    return destination
-
-
-def _named(given: Sequence[str] | None, option: str, read: Callable[[str], _T]) -> list[tuple[str, _T]]:
-    """Reads NAME=VALUE; a name may hold an equals sign, a value does not."""
-    found = []
-    for text in given or ():
-        name, _, value = text.rpartition("=")
-        try:
-            found.append((name, read(value)))
-        except ValueError:
-            fail(f"{option} {text}: this is not NAME=VALUE with a value that can be read.", Exit.USAGE)
-    return found
 
 
 def _tier_number(name: str) -> catalog_pb2.Tier.ValueType:

@@ -16,13 +16,21 @@ from lockstock_server.cli.order.words import (
     Reason,
     RequestId,
     Warehouse,
-    destination,
     number,
-    pairs,
     quantities,
     show_answer,
 )
 from lockstock_server.cli.output import SERVER_DEFAULT, Exit, Json, Server, connected, fail
+from lockstock_server.cli.written import (
+    Latitude,
+    Longitude,
+    Pickup,
+    Region,
+    Wanted,
+    destination,
+    named,
+    whole,
+)
 
 POLICIES = {
     "": catalog.DEDUCTION_POLICY_UNSPECIFIED,
@@ -38,10 +46,11 @@ DISPOSITIONS = {
 
 def place(
     order: Order,
-    line: Annotated[list[str], typer.Option(help="SKU=QUANTITY; may be repeated.")],
-    region: Annotated[str, typer.Option(help="Where it goes: a region.")] = "",
-    at: Annotated[str, typer.Option(help="Where the buyer is: LATITUDE,LONGITUDE.")] = "",
-    pickup: Annotated[str, typer.Option(help="The warehouse where the buyer fetches it.")] = "",
+    line: Wanted = None,
+    region: Region = "",
+    latitude: Latitude = None,
+    longitude: Longitude = None,
+    pickup: Pickup = "",
     channel: Annotated[str, typer.Option(help="Where it is sold.")] = "",
     buyer: Annotated[str, typer.Option(help="Who buys; only a keyed hash is kept.")] = "",
     policy: Annotated[str, typer.Option(help="When stock is taken: on-order or on-payment.")] = "",
@@ -59,8 +68,8 @@ def place(
     request = orders.PlaceOrderRequest(
         cause=op.Cause(request_id=request_id, reason=reason),
         order_id=order,
-        lines=[op.OrderLine(sku=sku, quantity=units) for sku, units in pairs(line, "SKU=QUANTITY")],
-        destination=destination(region, at, pickup),
+        lines=[op.OrderLine(sku=sku, quantity=units) for sku, units in named(line, "--line", whole)],
+        destination=destination(region, latitude, longitude, pickup),
         split=op.Split(max_parcels=max_parcels, allow_partial=allow_partial),
         channel=channel,
         buyer=buyer,
@@ -153,7 +162,7 @@ def confirm_picking(
     """Record what a warehouse has picked and what it could not find."""
     found: dict[int, orders.PickedLine] = {}
     for field, given in (("picked", picked), ("short", short)):
-        for name, units in pairs(given or [], "LINE=UNITS"):
+        for name, units in named(given, f"--{field}", whole):
             line = found.setdefault(number(name), orders.PickedLine(line=number(name)))
             setattr(line, field, getattr(line, field) + units)
     request = orders.ConfirmPickingRequest(
@@ -183,7 +192,7 @@ def take_return(
         counted, _, disposition = value.partition(":")
         if disposition not in DISPOSITIONS:
             fail(f"{value!r} is not of the form LINE=UNITS:sellable|defective|lost.", Exit.USAGE)
-        [(name, units)] = pairs([counted], "LINE=UNITS:sellable|defective|lost")
+        [(name, units)] = named([counted], "--line", whole)
         lines.append(op.ReturnLine(line=number(name), quantity=units, disposition=DISPOSITIONS[disposition]))
     request = orders.TakeOrderReturnRequest(
         cause=op.Cause(request_id=request_id, reason=reason, document=document),
@@ -209,18 +218,13 @@ def amend(
     json: Json = False,
 ) -> None:
     """Edit an order by delta; an increase that cannot be had changes nothing."""
-    deltas = []
-    for value in delta or []:
-        # The sign is part of the number here, and of no other option.
-        name, _, units = value.rpartition("=")
-        [(_, size)] = pairs([f"{name}={units.removeprefix('-')}"], "LINE=UNITS or LINE=-UNITS")
-        deltas.append(op.LineDelta(line=number(name), delta=-size if units.startswith("-") else size))
+    deltas = [op.LineDelta(line=number(name), delta=units) for name, units in named(delta, "--delta", int)]
     request = orders.AmendOrderRequest(
         cause=op.Cause(request_id=request_id, reason=reason),
         order_id=order,
         expected_version=version,
         deltas=deltas,
-        additions=[op.OrderLine(sku=sku, quantity=units) for sku, units in pairs(add or [], "SKU=QUANTITY")],
+        additions=[op.OrderLine(sku=sku, quantity=units) for sku, units in named(add, "--add", whole)],
     )
     with connected(server) as client:
         answer = client.orders.AmendOrder(request)
@@ -259,9 +263,10 @@ def exchange(
     line: Annotated[list[str], typer.Option(help="LINE=QUANTITY that comes back; may be repeated.")],
     replacement: Annotated[str, typer.Option(help="The id of the order that goes out instead.")],
     add: Annotated[list[str], typer.Option(help="SKU=QUANTITY that goes out; may be repeated.")],
-    region: Annotated[str, typer.Option(help="Where it goes: a region.")] = "",
-    at: Annotated[str, typer.Option(help="Where the buyer is: LATITUDE,LONGITUDE.")] = "",
-    pickup: Annotated[str, typer.Option(help="The warehouse where the buyer fetches it.")] = "",
+    region: Region = "",
+    latitude: Latitude = None,
+    longitude: Longitude = None,
+    pickup: Pickup = "",
     document: Document = "",
     reason: Reason = "",
     request_id: RequestId = "",
@@ -276,8 +281,8 @@ def exchange(
         lines=quantities(line),
         replacement=orders.PlaceOrderRequest(
             order_id=replacement,
-            lines=[op.OrderLine(sku=sku, quantity=units) for sku, units in pairs(add, "SKU=QUANTITY")],
-            destination=destination(region, at, pickup),
+            lines=[op.OrderLine(sku=sku, quantity=units) for sku, units in named(add, "--add", whole)],
+            destination=destination(region, latitude, longitude, pickup),
         ),
     )
     with connected(server) as client:

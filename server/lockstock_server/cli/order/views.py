@@ -19,6 +19,7 @@ from lockstock_server.cli.output import (
     show_json,
     show_table,
 )
+from lockstock_server.cli.written import time
 
 COUNTERS = (
     "requested",
@@ -66,7 +67,7 @@ def show(
         markup=False,
     )
     if found.HasField("deadline"):
-        console.print(f"locked until {found.deadline.ToJsonString()}", markup=False)
+        console.print(f"locked until {time(found.deadline)}", markup=False)
     show_table(
         "lines",
         [
@@ -147,7 +148,7 @@ def list_(
             {
                 "order": found.order_id,
                 "state": state_of(found),
-                "placed": found.created_at.ToJsonString(),
+                "placed": time(found.created_at),
                 "to": goes_to(found.destination),
                 "channel": found.channel,
                 "lines": len(found.lines),

@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from lockstock.v1 import catalog_pb2 as catalog
 from lockstock.v1 import operations_pb2 as op
-from lockstock.v1 import orders_pb2 as orders
 
 from lockstock_server.cli.output import Exit, as_dict, console, fail, show_json, show_table
+from lockstock_server.cli.written import named, time, whole
 
 Order = Annotated[str, typer.Argument(help="The order's id.")]
 Lines = Annotated[
@@ -20,17 +19,6 @@ Document = Annotated[str, typer.Option(help="The step's document: a payment's, p
 Reason = Annotated[str, typer.Option(help="Why, in your words.")]
 Warehouse = Annotated[str, typer.Option(help="Only this warehouse's part.")]
 RequestId = Annotated[str, typer.Option(help="The idempotency key; made if left out.")]
-
-
-def pairs(values: list[str], form: str) -> list[tuple[str, int]]:
-    """NAME=UNITS, in the order given; anything else ends the command with a sentence."""
-    found = []
-    for value in values:
-        name, equals, units = value.rpartition("=")
-        if not equals or not name or not re.fullmatch(r"[0-9]+", units):
-            fail(f"{value!r} is not of the form {form}.", Exit.USAGE)
-        found.append((name, int(units)))
-    return found
 
 
 def number(text: str) -> int:
@@ -45,23 +33,11 @@ def quantities(lines: list[str] | None) -> list[op.LineQuantity]:
     parts = []
     for line in lines or []:
         if "=" in line:
-            [(name, units)] = pairs([line], "LINE=QUANTITY")
+            [(name, units)] = named([line], "--line", whole)
             parts.append(op.LineQuantity(line=number(name), quantity=units))
         else:
             parts.append(op.LineQuantity(line=number(line)))
     return parts
-
-
-def destination(region: str, at: str, pickup: str) -> orders.Destination:
-    """Where an order goes; `at` is LATITUDE,LONGITUDE."""
-    place = orders.Destination(region=region, pickup=pickup)
-    if at:
-        try:
-            latitude, longitude = (float(part) for part in at.split(","))
-        except ValueError:
-            fail(f"{at!r} is not of the form LATITUDE,LONGITUDE.", Exit.USAGE)
-        place.coordinates.CopyFrom(catalog.Coordinates(latitude=latitude, longitude=longitude))
-    return place
 
 
 def moment(text: str) -> datetime | None:
@@ -84,7 +60,7 @@ def show_answer(answer: op.Answer, *, json: bool) -> None:
     again = " (answered again)" if answer.replayed else ""
     console.print(f"{answer.owner}: {outcome} at sequence {answer.sequence}{again}", markup=False)
     if answer.HasField("deadline"):
-        console.print(f"locked until {answer.deadline.ToJsonString()}", markup=False)
+        console.print(f"locked until {time(answer.deadline)}", markup=False)
     if answer.movements:
         show_table(
             "moved",
