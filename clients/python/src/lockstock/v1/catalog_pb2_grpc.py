@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class CatalogServiceStub:
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     def __init__(self, channel):
@@ -150,7 +151,8 @@ class CatalogServiceStub:
 
 class CatalogServiceServicer:
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     def CreateSku(self, request, context):
@@ -430,7 +432,8 @@ def add_CatalogServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CatalogService:
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     @staticmethod

@@ -32,7 +32,8 @@ GRPC_VERSION: str
 
 class CatalogServiceStub:
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     @_typing.overload
@@ -87,7 +88,8 @@ class CatalogServiceStub:
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -138,7 +140,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """SKUs, warehouses, regions, channels and the shop's own rules: create, get, list, update, import. Served on the Python
-    door. A change of a warehouse or region installs the route plans it changes in the same step.
+    door. A change of a warehouse or region is answered when every route plan it changes is installed; the first of
+    them go in the same step.
     """
 
     @_abc_1.abstractmethod
