@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from lockstock.v1 import catalog_pb2, errors_pb2, orders_pb2
+from lockstock.v1 import admin_pb2, catalog_pb2, errors_pb2, orders_pb2
 from lockstock.v1 import routing_pb2 as pb
 from lockstock_server.cli import app, route
 from typer.testing import CliRunner
+
+NEWEST = 41
+"""What the server has made durable: what a list must have seen."""
 
 
 @dataclass
@@ -29,9 +32,14 @@ class FakeRouting:
 
     ExplainRoute = TryPolicy = GetRoutePlan = _take
 
+    def GetServerInfo(self, _: admin_pb2.GetServerInfoRequest) -> admin_pb2.GetServerInfoResponse:  # noqa: N802
+        return admin_pb2.GetServerInfoResponse(durable_sequence=NEWEST)
+
     @property
     def routing(self) -> FakeRouting:
         return self
+
+    admin = routing
 
 
 @pytest.fixture
@@ -163,6 +171,7 @@ def test_a_policy_is_tried(server: FakeRouting) -> None:
     )  # fmt: skip
     assert code == 0, output
     (asked,) = server.asked
+    assert asked.min_sequence == NEWEST
     assert asked.policy.HasField("max_parcels")
     assert list(asked.policy.excluded_warehouses) == ["a"]
     assert dict(asked.policy.ranks) == {"b": 2}

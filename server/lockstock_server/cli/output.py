@@ -12,6 +12,7 @@ import lockstock
 import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from lockstock.v1 import admin_pb2 as admin
 from rich.console import Console
 from rich.table import Table
 
@@ -74,6 +75,11 @@ def show_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
     for row in rows:
         table.add_row(*(str(row[name]) for name in shown))
     console.print(table)
+
+
+def newest(client: lockstock.Client) -> int:
+    """The sequence that a list must have seen, so that it shows whatever was answered before it was asked."""
+    return client.admin.GetServerInfo(admin.GetServerInfoRequest()).durable_sequence
 
 
 @contextmanager

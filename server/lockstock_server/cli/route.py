@@ -17,6 +17,7 @@ from lockstock_server.cli.output import (
     connected,
     console,
     fail,
+    newest,
     show_json,
     show_table,
 )
@@ -129,6 +130,7 @@ def try_policy(
     if created_before is not None:
         request.created_before.FromDatetime(created_before)
     with connected(server) as client:
+        request.min_sequence = newest(client)
         answer = client.routing.TryPolicy(request)
     if json:
         show_json(as_dict(answer))

@@ -16,6 +16,7 @@ from lockstock_server.cli.output import (
     connected,
     console,
     fail,
+    newest,
     show_json,
     show_table,
 )
@@ -138,6 +139,7 @@ def list_(
         if when is not None:
             getattr(request, field).FromDatetime(when)
     with connected(server) as client:
+        request.min_sequence = newest(client)
         answer = client.orders.ListOrders(request)
     if json:
         show_json(as_dict(answer))
