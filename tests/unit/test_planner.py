@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from lockstock.internal.v1 import orders_pb2 as seam
 from lockstock.v1 import catalog_pb2, orders_pb2
 from lockstock_server.refusals import Refused
+from lockstock_server.routing.beyond import geo, pickup_of, point_of
 from lockstock_server.routing.distance import EARTH_RADIUS_KM, Point, distance_km
 from lockstock_server.routing.network import Network, Place, Site
-from lockstock_server.routing.planner import CANDIDATES_MAX, Planner, geo, pickup_of, point_of
+from lockstock_server.routing.planner import CANDIDATES_MAX, Planner
 from lockstock_server.routing.reach import DEGREE_KM, Reaches
 
 FRONT, LOCAL, CITY, REGIONAL, CENTRAL = range(1, 6)

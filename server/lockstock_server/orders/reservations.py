@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lockstock.v1 import orders_pb2 as pb
 from lockstock.v1 import stock_pb2
 
 from lockstock_server.orders.states import Sums, state_of
+from lockstock_server.routing.beyond import pickup_of, point_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-GEO: Final = "geo:"
-PICKUP: Final = "pickup:"
 
 
 def sums_of(lines: Iterable[stock_pb2.ReservationLine], *, refund_due: bool) -> Sums:
@@ -62,17 +60,12 @@ def order_of(reservation: stock_pb2.Reservation) -> pb.Order:
 
 
 def destination(region: str, beyond: str) -> pb.Destination | None:
-    """Give the destination back from what the engine keeps of it; None where it was given warehouses.
-
-    `beyond` is "geo:LATITUDE,LONGITUDE", "pickup:WAREHOUSE" or empty, as a planner wrote it.
-    """
-    if beyond.startswith(PICKUP):
-        return pb.Destination(pickup=beyond.removeprefix(PICKUP))
+    """Give the destination back from what the engine keeps of it; None where it was given warehouses."""
+    if warehouse := pickup_of(beyond):
+        return pb.Destination(pickup=warehouse)
     if not region:
         return None
     found = pb.Destination(region=region)
-    if beyond.startswith(GEO):
-        latitude, _, longitude = beyond.removeprefix(GEO).partition(",")
-        found.coordinates.latitude = float(latitude)
-        found.coordinates.longitude = float(longitude)
+    if point := point_of(beyond):
+        found.coordinates.latitude, found.coordinates.longitude = point
     return found

@@ -8,10 +8,10 @@ from lockstock.v1 import operations_pb2
 from lockstock.v1 import routing_pb2 as pb
 
 from lockstock_server.refusals import Refused
+from lockstock_server.routing.beyond import point_of
 from lockstock_server.routing.decide import Candidates, Demand, decide
 from lockstock_server.routing.explain import Explained, Warehouse, reason_number
 from lockstock_server.routing.past import Stock, World, placing
-from lockstock_server.routing.planner import point_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 
 from lockstock_server.catalog import bodies
 from lockstock_server.catalog.kinds import REGION, SKU, WAREHOUSE
+from lockstock_server.routing.beyond import pickup_of, point_of
 from lockstock_server.routing.decide import Line, Shelves, Take
-from lockstock_server.routing.planner import pickup_of, point_of
 from lockstock_server.routing.sites import ACTIVE, Keeper, keeper_of, place_of, site_of
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lockstock.internal.v1 import orders_pb2 as seam
 
 from lockstock_server.catalog import form
 from lockstock_server.refusals import Refused
+from lockstock_server.routing.beyond import PLACES, geo, pickup
 from lockstock_server.routing.distance import Point
 
 if TYPE_CHECKING:
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 CANDIDATES_MAX = 1_000
 """An order's list of warehouses is no longer."""
-
-PLACES = 6
-"""Decimals of a coordinate: a tenth of a metre."""
-
-_GEO = re.compile(r"geo:(-?[0-9.]+),(-?[0-9.]+)")
-_PICKUP = "pickup:"
 
 
 class Planner:
@@ -39,7 +33,7 @@ class Planner:
         """
         if destination.pickup:
             site = self.pickup(destination, path)
-            return seam.Planned(warehouses=[site.warehouse], destination=f"{_PICKUP}{site.warehouse}")
+            return seam.Planned(warehouses=[site.warehouse], destination=pickup(site.warehouse))
         if not destination.HasField("coordinates"):
             return None
         buyer = self.buyer(destination, path)
@@ -74,19 +68,3 @@ class Planner:
     def candidates(self, region: str, buyer: Point) -> list[Site]:
         """Order the candidates for a buyer: the nearest thousand, should there be more."""
         return self._network.candidates(region, buyer)[:CANDIDATES_MAX]
-
-
-def geo(point: Point) -> str:
-    """Write a point as it stands in an order, in the way of RFC 5870."""
-    return f"geo:{point.latitude:.{PLACES}f},{point.longitude:.{PLACES}f}"
-
-
-def point_of(destination: str) -> Point | None:
-    """Read the point out of an order's destination; None where it has none."""
-    found = _GEO.fullmatch(destination)
-    return Point(float(found[1]), float(found[2])) if found else None
-
-
-def pickup_of(destination: str) -> str:
-    """Read the pickup warehouse out of an order's destination; empty where it has none."""
-    return destination.removeprefix(_PICKUP) if destination.startswith(_PICKUP) else ""
