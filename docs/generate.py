@@ -13,8 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from lockstock_server import _core, compose
-from lockstock_server.orders.matrix import Right, matrix
-from lockstock_server.orders.states import STATES, VERBS, word
+from lockstock_server.orders.matrix import Right, matrix, transitions
+from lockstock_server.orders.states import STATES, VERBS, State, word
 from lockstock_server.settings import Settings, load
 
 HERE = Path(__file__).parent
@@ -155,27 +155,54 @@ def exposed() -> str:
 
 
 def orders() -> str:
-    """The states of an order, and the verbs that are right in each."""
+    """The states of an order, the verbs that are right in each, and what they make of it."""
     marks = {Right.ALWAYS: "yes", Right.SOMETIMES: "some", Right.NEVER: ""}
-    return (
-        "# The states of an order\n\n"
-        "A state is derived from the order's lines, never stored beside them: it is the first of these that fits.\n\n"
-        + table(["state", "which orders"], ([f"`{word(row.state)}`", row.words] for row in STATES))
-        + "\n## The verbs\n\n"
-        "A verb takes units of one kind, and is right where the order has any.\n\n"
-        + table(["verb", "takes"], ([f"`{verb.name}`", verb.takes] for verb in VERBS))
-        + "\n## Which verb is right in which state\n\n"
-        '"yes": in every order of the state; "some": in those that have such units; empty: in none.\n'
-        "Where a verb is not right for the order as it stands, the call is refused with `ORDER_STATE`, which names\n"
-        "the state and the verbs that are. Where it is right and names more units than there are, the refusal is\n"
-        "that of the units: `QUANTITY_NOT_HELD`, `RETURN_EXCEEDS_SHIPPED`, `BELOW_SHIPPED`.\n\n"
-    ) + table(
+    states = table(["state", "which orders"], ([f"`{word(row.state)}`", row.words] for row in STATES))
+    verbs = table(["verb", "takes"], ([f"`{verb.name}`", verb.takes] for verb in VERBS))
+    right = table(
         ["", *(f"`{verb.name}`" for verb in VERBS)],
         (
             [f"`{word(state)}`", *(marks[verbs[verb.name]] for verb in VERBS)]
             for state, verbs in matrix().items()
         ),
     )
+    becomes = table(
+        ["from", "by", "to"],
+        (
+            [f"`{word(state)}`", f"`{name}`" if name[0].isupper() else name, ", ".join(map(quoted, tos))]
+            for state, verbs in transitions(json.loads(_core.movements())).items()
+            for name, tos in verbs.items()
+        ),
+    )
+    return f"""# The states of an order
+
+A state is derived from the order's lines, never stored beside them: it is the first of these that fits.
+
+{states}
+## The verbs
+
+A verb takes units of one kind, and is right where the order has any.
+
+{verbs}
+## Which verb is right in which state
+
+"yes": in every order of the state; "some": in those that have such units; empty: in none.
+Where a verb is not right for the order as it stands, the call is refused with `ORDER_STATE`, which names
+the state and the verbs that are. Where it is right and names more units than there are, the refusal is
+that of the units: `QUANTITY_NOT_HELD`, `RETURN_EXCEEDS_SHIPPED`, `BELOW_SHIPPED`.
+
+{right}
+## What a verb makes of a state
+
+The states in which an order can be after a verb, by how many of its units it moves. A payment that finds the
+units gone makes it `REFUND_DUE`; the deadline passes by itself.
+
+{becomes}"""
+
+
+def quoted(state: State) -> str:
+    """A state as the pages write it."""
+    return f"`{word(state)}`"
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,10 +12,13 @@ from conftest import Server
 from google.protobuf.message import Message
 from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import orders_pb2 as pb
-from lockstock_server.orders.matrix import Right, matrix
+from lockstock_server import _core
+from lockstock_server.orders.matrix import Right, matrix, transitions
 from lockstock_server.orders.reservations import sums_of
 from lockstock_server.orders.states import STATES, VERBS, State, Sums, explain, right, state_of, word
 from order_desk import BJ, ON_PAYMENT, SH, Desk, all_of, hold, shop
+
+TRANSITIONS = transitions(json.loads(_core.movements()))
 
 UNITS = 4
 """Of the line that is paid; the rest is one line of two."""
@@ -289,6 +293,8 @@ def test_a_verb_goes_through_where_the_table_says_it_is_right_and_nowhere_else(
         request = REQUESTS[name](again, desk.order(again.order))
         answer = getattr(desk.client.orders, name)(request)
         assert answer.sequence > order.version, name
+        after = desk.order(again.order).state
+        assert after in TRANSITIONS[order.state][name], f"{name} made {word(order.state)} {word(after)}"
 
 
 def refused(desk: Desk, verb: str, made: Made, order: pb.Order, sums: Sums) -> None:

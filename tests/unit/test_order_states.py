@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -10,8 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lockstock.v1 import orders_pb2 as pb
-from lockstock_server.orders.matrix import Right, matrix, small_orders
-from lockstock_server.orders.states import STATES, VERBS, State, Sums, explain, right, state_of, word
+from lockstock_server import _core
+from lockstock_server.orders.matrix import Right, matrix, small_orders, transitions
+from lockstock_server.orders.states import (
+    DEADLINE,
+    STATES,
+    VERBS,
+    State,
+    Sums,
+    explain,
+    right,
+    state_of,
+    word,
+)
 from lockstock_server.reports.orders import state
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine, insert, select
 
@@ -25,6 +37,7 @@ SUMS = Table(
 )
 ALL = sorted(set(pb.OrderState.values()) - {pb.ORDER_STATE_UNSPECIFIED})
 MATRIX = matrix()
+TOLD = transitions(json.loads(_core.movements()))
 UNITS = st.integers(0, 3)
 ANY_SUMS = st.builds(Sums, refund_due=st.integers(0, 1), **dict.fromkeys(COUNTERS[1:], UNITS))
 
@@ -151,3 +164,30 @@ def test_the_matrix_says_of_every_order_what_the_verbs_say() -> None:
         now = set(right(order))
         assert {name for name, share in verbs.items() if share is Right.ALWAYS} <= now
         assert not {name for name, share in verbs.items() if share is Right.NEVER} & now
+
+
+def test_what_a_verb_makes_of_a_state_is_told_for_every_verb_that_is_right_in_it() -> None:
+    for standing, verbs in MATRIX.items():
+        expected = {name for name, share in verbs.items() if share is not Right.NEVER}
+        assert TOLD[standing].keys() - {DEADLINE.name} == expected
+        assert all(TOLD[standing].values())
+
+
+def test_every_state_but_the_first_is_reached_by_a_verb_or_the_deadline() -> None:
+    reached = {to for state, verbs in TOLD.items() for tos in verbs.values() for to in tos if to != state}
+    # An order begins AWAITING_PAYMENT, or PAID where it replaces another.
+    assert reached | {pb.ORDER_STATE_AWAITING_PAYMENT} == {row.state for row in STATES}
+
+
+@pytest.mark.parametrize(
+    ("state", "verb", "to"),
+    [
+        (pb.ORDER_STATE_AWAITING_PAYMENT, "PayOrder", {"PAID", "PARTLY_PAID", "REFUND_DUE"}),
+        (pb.ORDER_STATE_PICKING, "ConfirmPicking", {"PICKING", "PAID", "BACKORDERED"}),
+        (pb.ORDER_STATE_PICKING, "RecallOrder", {"PICKING", "PAID"}),
+        (pb.ORDER_STATE_SHIPPED, "TakeOrderReturn", {"PARTLY_RETURNED", "RETURNED"}),
+        (pb.ORDER_STATE_EXPIRED, "PayOrder", {"PAID", "REFUND_DUE"}),
+    ],
+)
+def test_a_verb_makes_of_a_state_what_the_movements_say(state: State, verb: str, to: set[str]) -> None:
+    assert {word(found) for found in TOLD[state][verb]} == to

@@ -1,15 +1,17 @@
-"""Which verbs are right in which state: worked out from the two tables over every small order. Pure."""
+"""Which verbs are right in which state, and what they make of it: worked out over every small order. Pure."""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import fields, replace
 from enum import StrEnum
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from lockstock_server.orders.states import STATES, VERBS, State, Sums, state_of
+from lockstock_server.orders.states import DEADLINE, STATES, VERBS, State, Sums, Verb, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _NONE_OR_ONE: Final = (0, 1)
 _SHIPPED: Final = (0, 1, 2)
@@ -67,3 +69,80 @@ def _share(answers: set[bool]) -> Right:
     if answers == {True}:
         return Right.ALWAYS
     return Right.SOMETIMES if True in answers else Right.NEVER
+
+
+Effects = dict[str, int]
+"""What a move does to the sums of an order."""
+
+_NOT_SUMMED: Final = frozenset({"requested", "refused", "unlocked"})
+"""Counters of a line that no state looks at."""
+
+
+def transitions(movements: Iterable[Mapping[str, Any]]) -> Mapping[State, Mapping[str, tuple[State, ...]]]:
+    """Tell of each state and verb in which states the order can be afterwards, in the order of the table.
+
+    `movements` is the core's table of movements: what a verb does to a unit is read there. A verb may move any
+    number of units, so every order that its moves lead to counts. The deadline is among the verbs.
+    """
+    effects = {row["name"]: _effects(row) for row in movements}
+    found: dict[State, dict[str, set[State]]] = {row.state: {} for row in STATES}
+    for verb in (*VERBS, DEADLINE):
+        moves = [_together(effects[kind] for kind in kinds) for kinds in verb.moves]
+        for order in small_orders():
+            if verb.right(order):
+                states = found[state_of(order)].setdefault(verb.name, set())
+                states |= _after(order, verb, moves) | _after_one(_doubled(order), moves)
+    rank = {row.state: number for number, row in enumerate(STATES)}
+    return {
+        state: {name: tuple(sorted(states, key=rank.__getitem__)) for name, states in verbs.items()}
+        for state, verbs in found.items()
+    }
+
+
+def _effects(row: Mapping[str, Any]) -> Effects:
+    # A lock stands in the line's counter and in its places'; it is summed once.
+    places = [(name, sign) for name, sign in row["allocation"] if name != "locked"]
+    return _together({name: sign} for name, sign in [*row["line"], *places] if name not in _NOT_SUMMED)
+
+
+def _together(effects: Iterable[Effects]) -> Effects:
+    total: Effects = {}
+    for effect in effects:
+        for name, sign in effect.items():
+            total[name] = total.get(name, 0) + sign
+    return total
+
+
+def _after(order: Sums, verb: Verb, moves: list[Effects]) -> set[State]:
+    states = {next(row.state for row in STATES)} if verb.sold_out else set()
+    if not moves:
+        return states | {state_of(order)}
+    seen, waiting = {order}, deque([order])
+    while waiting:
+        standing = waiting.popleft()
+        for move in moves:
+            reached = _moved(standing, move)
+            if reached is not None and reached not in seen:
+                seen.add(reached)
+                waiting.append(reached)
+                states.add(state_of(reached))
+    return states
+
+
+def _doubled(order: Sums) -> Sums:
+    """Give the same order with two units for each: one can move and one stay."""
+    return Sums(**{field.name: 2 * getattr(order, field.name) for field in fields(order)})
+
+
+def _after_one(order: Sums, moves: list[Effects]) -> set[State]:
+    reached = (_moved(order, move) for move in moves)
+    return {state_of(after) for after in reached if after is not None}
+
+
+def _moved(order: Sums, move: Effects) -> Sums | None:
+    """Give the order after one unit has moved; None where there is no such unit, or it would be no small order."""
+    after = replace(order, **{name: getattr(order, name) + sign for name, sign in move.items()})
+    small = all(
+        0 <= getattr(after, name) <= max(2, getattr(order, name)) for name in move if name != "deducted"
+    )
+    return after if small and after.returned + after.returning <= after.shipped else None

@@ -144,13 +144,35 @@ STATES: Final = (
 some units expired and the others were cancelled is EXPIRED."""
 
 
+Unit = tuple[str, ...]
+"""What a verb does to one unit: kinds of the table of movements that belong together."""
+
+_SHORT: Final[tuple[Unit, ...]] = (
+    ("SHORT_PICK_LOST", "REROUTE"),
+    ("SHORT_PICK_LOST", "CLAIM_SHORT_PICK"),
+)
+_CANCEL: Final[tuple[Unit, ...]] = (
+    ("WITHDRAW",),
+    ("CANCEL_CLAIMED",),
+    ("UNLOCK",),
+    ("CANCEL_ALLOCATED",),
+    ("CANCEL_PICKING",),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """One step: the call's name, what it takes, and whether there is any of that."""
+    """One step: the call's name, what it takes, and whether there is any of that.
+
+    `moves` are what it may do to a unit; a verb without any moves none. `sold_out` is set where its outcome may
+    be that the units are gone.
+    """
 
     name: str
     takes: str
     right: Condition
+    moves: tuple[Unit, ...] = ()
+    sold_out: bool = False
 
 
 VERBS: Final = (
@@ -158,31 +180,58 @@ VERBS: Final = (
         "PayOrder",
         "units that wait for payment, or whose deadline has passed",
         lambda order: (order.refund_due == 0) & (order.unpaid + order.expired > 0),
+        moves=(("DEDUCT",), ("RELOCK",), ("TAKE_ON_PAYMENT",)),
+        sold_out=True,
     ),
     Verb("ExtendOrder", "locked units", lambda order: order.locked > 0),
     Verb(
         "CancelOrder",
         "units that have not shipped, paid or not",
         lambda order: order.unpaid + order.unshipped > 0,
+        moves=_CANCEL,
     ),
     Verb(
         "AmendOrder",
         "units that have not shipped; to add some: units that wait for payment or are paid",
         lambda order: (order.unpaid + order.unshipped > 0) | ((order.refund_due == 0) & (order.paid > 0)),
+        moves=(*_CANCEL, ("LOCK",), ("WANT",)),
     ),
     Verb("MoveOrder", "locked or allocated units", lambda order: order.locked + order.allocated > 0),
-    Verb("PushOrder", "allocated units", lambda order: order.allocated > 0),
-    Verb("RecallOrder", "units in picking", lambda order: order.picking > 0),
-    Verb("ConfirmPicking", "units in picking", lambda order: order.picking > 0),
+    Verb("PushOrder", "allocated units", lambda order: order.allocated > 0, moves=(("PUSH_FULFILMENT",),)),
+    Verb("RecallOrder", "units in picking", lambda order: order.picking > 0, moves=(("RECALL",),)),
+    Verb("ConfirmPicking", "units in picking", lambda order: order.picking > 0, moves=_SHORT),
     Verb(
-        "ShipOrder", "allocated units and units in picking", lambda order: order.allocated + order.picking > 0
+        "ShipOrder",
+        "allocated units and units in picking",
+        lambda order: order.allocated + order.picking > 0,
+        moves=(("SHIP_PICKING",), ("SHIP_ALLOCATED",)),
     ),
-    Verb("ExpectOrderReturn", "shipped units that are not announced", lambda order: order.out > 0),
-    Verb("CancelOrderReturn", "announced units", lambda order: order.returning > 0),
-    Verb("TakeOrderReturn", "shipped units, announced or not", lambda order: order.shipped > order.returned),
-    Verb("ExchangeOrder", "shipped units that are not announced", lambda order: order.out > 0),
+    Verb(
+        "ExpectOrderReturn",
+        "shipped units that are not announced",
+        lambda order: order.out > 0,
+        moves=(("EXPECT_RETURN",),),
+    ),
+    Verb(
+        "CancelOrderReturn", "announced units", lambda order: order.returning > 0, moves=(("CANCEL_RETURN",),)
+    ),
+    Verb(
+        "TakeOrderReturn",
+        "shipped units, announced or not",
+        lambda order: order.shipped > order.returned,
+        moves=(("RETURN_SELLABLE",), ("RETURN_ARRIVED", "RETURN_SELLABLE")),
+    ),
+    Verb(
+        "ExchangeOrder",
+        "shipped units that are not announced",
+        lambda order: order.out > 0,
+        moves=(("EXPECT_RETURN",),),
+    ),
 )
 """The verbs on an order that is there, in the order of the contract."""
+
+DEADLINE: Final = Verb("the deadline", "locked units", lambda order: order.locked > 0, moves=(("EXPIRE",),))
+"""What the engine does by itself when an order's deadline passes."""
 
 _BY_NAME: Final = {verb.name: verb for verb in VERBS}
 VERB_NAMES: Final = frozenset(_BY_NAME)
