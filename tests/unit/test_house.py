@@ -96,3 +96,9 @@ def test_no_open_marks_stand_in_the_code() -> None:
     ):
         if path != Path(__file__).resolve():
             assert not marks.search(path.read_text(encoding="utf-8")), path
+
+
+def test_no_two_files_of_tests_have_the_same_name() -> None:
+    # The test runner imports them by that name: the second would be the first.
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
