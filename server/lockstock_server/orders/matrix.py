@@ -74,6 +74,7 @@ def _share(answers: set[bool]) -> Right:
 Effects = dict[str, int]
 """What a move does to the sums of an order."""
 
+_MOST: Final = 2
 _NOT_SUMMED: Final = frozenset({"requested", "refused", "unlocked"})
 """Counters of a line that no state looks at."""
 
@@ -122,7 +123,7 @@ def _after(order: Sums, verb: Verb, moves: list[Effects]) -> set[State]:
         standing = waiting.popleft()
         for move in moves:
             reached = _moved(standing, move)
-            if reached is not None and reached not in seen:
+            if reached is not None and reached not in seen and _small(reached, order):
                 seen.add(reached)
                 waiting.append(reached)
                 states.add(state_of(reached))
@@ -140,9 +141,14 @@ def _after_one(order: Sums, moves: list[Effects]) -> set[State]:
 
 
 def _moved(order: Sums, move: Effects) -> Sums | None:
-    """Give the order after one unit has moved; None where there is no such unit, or it would be no small order."""
+    """Give the order after one unit has moved; None where there is no such unit."""
     after = replace(order, **{name: getattr(order, name) + sign for name, sign in move.items()})
-    small = all(
-        0 <= getattr(after, name) <= max(2, getattr(order, name)) for name in move if name != "deducted"
+    there = all(getattr(after, name) >= 0 for name in move)
+    return after if there and after.returned + after.returning <= after.shipped else None
+
+
+def _small(order: Sums, beside: Sums) -> bool:
+    """Whether an order that grew out of another is still a small one: additions have no end of their own."""
+    return all(
+        getattr(order, name) <= max(_MOST, getattr(beside, name)) for name in ("locked", "wanted", "expired")
     )
-    return after if small and after.returned + after.returning <= after.shipped else None
