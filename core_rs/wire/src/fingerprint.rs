@@ -3,8 +3,9 @@
 //! The hashes are taken over the canonical serialisation of the decoded message, so that they do not depend
 //! on how a client happened to write it, nor on whether it came alone, in a batch or on a stream.
 
+use std::hash::Hasher;
+
 use lockstock_stock::event::{Fingerprint, Operation};
-use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use siphasher::sip::SipHasher13;
 
@@ -14,6 +15,8 @@ const CAUSE: u32 = 1;
 const REQUEST_ID: u32 = 1;
 /// Fields of `Cause` are numbered from here, after those of the request.
 const WITHIN_CAUSE: u32 = 1_000;
+/// Fields that nearly no request has more of.
+const FEW: usize = 8;
 /// The number under which the operation itself stands.
 const OPERATION: u32 = 0;
 
@@ -41,7 +44,7 @@ pub(crate) fn of_operation(operation: Operation, canonical: &[u8]) -> Fingerprin
 pub(crate) fn of_documents(canonical: &[u8]) -> Fingerprint {
     const SENT: std::ops::RangeInclusive<u32> = 3..=5;
     let mut hashes = Hashes::new(Operation::PutDocuments);
-    for (number, field) in fields(canonical).into_iter().filter(|(number, _)| SENT.contains(number)) {
+    for (number, field) in fields(canonical).filter(|(number, _)| SENT.contains(number)) {
         hashes.add(number, field);
     }
     hashes.finish()
@@ -71,7 +74,9 @@ struct Hashes {
 
 impl Hashes {
     fn new(operation: Operation) -> Self {
-        Self { fields: vec![(OPERATION, hash(&[operation as u8]))] }
+        let mut fields = Vec::with_capacity(FEW);
+        fields.push((OPERATION, hash(&[operation as u8])));
+        Self { fields }
     }
 
     fn add(&mut self, number: u32, bytes: &[u8]) {
@@ -80,17 +85,17 @@ impl Hashes {
 
     fn finish(mut self) -> Fingerprint {
         self.fields.sort_unstable_by_key(|(number, _)| *number);
-        let mut all = Vec::with_capacity(self.fields.len() * 12);
+        let mut all = SipHasher13::new();
         for (number, hash) in &self.fields {
-            all.extend_from_slice(&number.to_le_bytes());
-            all.extend_from_slice(&hash.to_le_bytes());
+            all.write(&number.to_le_bytes());
+            all.write(&hash.to_le_bytes());
         }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the name of a field needs 32 bits, the digest has 64"
         )]
         let fields = self.fields.iter().map(|(number, hash)| (*number, *hash as u32)).collect();
-        Fingerprint { digest: hash(&all), fields }
+        Fingerprint { digest: all.finish(), fields }
     }
 }
 
@@ -100,23 +105,33 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The top-level fields of canonical bytes with all their occurrences, which follow one another there.
-fn fields(canonical: &[u8]) -> Vec<(u32, &[u8])> {
-    let mut found: Vec<(u32, usize, usize)> = Vec::new();
-    let mut rest = canonical;
-    while rest.has_remaining() {
-        let start = canonical.len() - rest.len();
-        // These bytes are our own serialisation: what cannot be read there does not exist.
-        let Ok((number, wire)) = decode_key(&mut rest) else { break };
-        if skip_field(wire, number, &mut rest, DecodeContext::default()).is_err() {
-            break;
-        }
-        let end = canonical.len() - rest.len();
-        match found.last_mut() {
-            Some((last, _, until)) if *last == number => *until = end,
-            _ => found.push((number, start, end)),
-        }
+fn fields(canonical: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let (mut from, mut rest) = (canonical, canonical);
+    let mut next = skip(&mut rest);
+    std::iter::from_fn(move || {
+        let number = next?;
+        let after = loop {
+            let after = rest;
+            next = skip(&mut rest);
+            if next != Some(number) {
+                break after;
+            }
+        };
+        let field = &from[..from.len() - after.len()];
+        from = after;
+        Some((number, field))
+    })
+}
+
+/// Steps over one field; its number. These bytes are our own serialisation: what cannot be read there does
+/// not exist.
+fn skip(bytes: &mut &[u8]) -> Option<u32> {
+    if bytes.is_empty() {
+        return None;
     }
-    found.into_iter().map(|(number, start, end)| (number, &canonical[start..end])).collect()
+    let (number, wire) = decode_key(bytes).ok()?;
+    skip_field(wire, number, bytes, DecodeContext::default()).ok()?;
+    Some(number)
 }
 
 /// The inside of one length-delimited field.

@@ -3,7 +3,7 @@
 //! deadlines and arrivals, running totals) is not written but made again.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -169,12 +169,12 @@ impl<R: Read> Input<'_, R> {
 }
 
 /// The index of names of a table, which has no name twice.
-fn name_index<V: Copy + Eq + Hash>(
+fn name_index<V, S: BuildHasher + Default>(
     what: &'static str,
     names: impl Iterator<Item = Arc<str>>,
     index: impl Fn(u32) -> V,
-) -> Result<HashMap<Arc<str>, V>, CodecError> {
-    let mut map = HashMap::new();
+) -> Result<HashMap<Arc<str>, V, S>, CodecError> {
+    let mut map = HashMap::default();
     for (number, name) in (0..).zip(names) {
         if map.insert(name, index(number)).is_some() {
             return Err(CodecError::Inconsistent { what, number: number.into() });

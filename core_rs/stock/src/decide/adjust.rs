@@ -60,10 +60,8 @@ pub(super) fn adjust(
     for line in lines {
         let sku = find::sku(draft.state, line.sku)?;
         let warehouse = find::open_warehouse(draft.state, line.warehouse)?;
-        let at = cells.touch((sku, warehouse), || [0]);
-        find::summed(&mut cells.at(at)[0], line.quantity)?;
-        let at = skus.touch(sku, || [0]);
-        find::summed(&mut skus.at(at)[0], line.quantity)?;
+        find::summed(&mut cells.touch((sku, warehouse), || [0])[0], line.quantity)?;
+        find::summed(&mut skus.touch(sku, || [0])[0], line.quantity)?;
         found.push((sku, warehouse, line.quantity));
     }
     let needs = match rule.takes {
@@ -77,10 +75,7 @@ pub(super) fn adjust(
         }
     }
     if rule.takes == Takes::Surplus {
-        surplus_covers(
-            draft,
-            cells.entries().iter().map(|((sku, warehouse), [asked])| (*sku, *warehouse, *asked)),
-        )?;
+        surplus_covers(draft, cells.entries().map(|((sku, warehouse), [asked])| (*sku, *warehouse, *asked)))?;
     }
     for (sku, warehouse, quantity) in found {
         draft.post(rule.kind, Spot::stock(sku, warehouse), quantity)?;
@@ -125,8 +120,7 @@ pub(super) fn surplus_covers(
     let mut sums: Ledger<SkuIx, 1> = Ledger::default();
     for (sku, warehouse, units) in takes {
         if draft.is_active(warehouse) {
-            let at = sums.touch(sku, || [0]);
-            sums.at(at)[0] += units;
+            sums.touch(sku, || [0])[0] += units;
         }
     }
     for (sku, [asked]) in sums.entries() {

@@ -124,20 +124,18 @@ impl<'s> Draft<'s> {
         let (state, row, sku) = (self.state, kind.row(), spot.sku);
         let mut fits = true;
         if let Some(warehouse) = spot.warehouse.filter(|_| !row.cell.is_empty()) {
-            let at = self.cells.touch((sku, warehouse), || state.cell(sku, warehouse).0);
-            let counters = self.cells.at(at);
+            let counters = self.cells.touch((sku, warehouse), || state.cell(sku, warehouse).0);
             fits &= add(counters, row.cell.iter().map(|(c, sign)| (c.at(), *sign)), q);
             // With `on_hand` bounded too, what is promised can always be given back.
             fits &= Cell(*counters).on_hand() <= COUNTER_MAX;
             self.follow_free(row, sku, warehouse, q);
         }
         if !row.pool.is_empty() {
-            let at = self.pools.touch((sku, spot.pool), || pool_cell(state, sku, spot.pool));
-            fits &= add(self.pools.at(at), row.pool.iter().map(|(c, sign)| (c.at(), *sign)), q);
+            let counters = self.pools.touch((sku, spot.pool), || pool_cell(state, sku, spot.pool));
+            fits &= add(counters, row.pool.iter().map(|(c, sign)| (c.at(), *sign)), q);
         }
         if !row.sku.is_empty() {
-            let at = self.touch_sku(sku);
-            let counters = self.skus.at(at);
+            let counters = self.touch_sku(sku);
             fits &= add(counters, row.sku.iter().map(|(c, sign)| (c.at(), *sign)), q);
             counters[FREE_CHANGE] -= row.sku.iter().map(|(_, sign)| sign * q).sum::<Units>();
         }
@@ -155,15 +153,13 @@ impl<'s> Draft<'s> {
         q: Units,
     ) -> bool {
         let (state, row) = (self.state, kind.row());
-        let at = self.lines.touch(line, || owner_line(state, kind.owner(), line));
-        let counters = self.lines.at(at);
+        let counters = self.lines.touch(line, || owner_line(state, kind.owner(), line));
         let mut fits = add(counters, row.line.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.transfer.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.receipt.iter().map(|(c, sign)| (c.at(), *sign)), q);
         if let Some(warehouse) = warehouse.filter(|_| !row.allocation.is_empty()) {
             let key = (line.0, line.1, warehouse);
-            let at = self.allocations.touch(key, || allocation(state, key));
-            let counters = self.allocations.at(at);
+            let counters = self.allocations.touch(key, || allocation(state, key));
             fits &= add(counters, row.allocation.iter().map(|(c, sign)| (c.at(), *sign)), q);
         }
         fits
@@ -173,12 +169,11 @@ impl<'s> Draft<'s> {
         let change: Units =
             row.cell.iter().filter(|(c, _)| *c == Counter::Available).map(|(_, sign)| sign * q).sum();
         if change != 0 && self.is_active(warehouse) {
-            let at = self.touch_sku(sku);
-            self.skus.at(at)[FREE_CHANGE] += change;
+            self.touch_sku(sku)[FREE_CHANGE] += change;
         }
     }
 
-    fn touch_sku(&mut self, sku: SkuIx) -> usize {
+    fn touch_sku(&mut self, sku: SkuIx) -> &mut [Units; 2] {
         let state = self.state;
         self.skus.touch(sku, || [state.sku(sku).claimed(), 0])
     }
@@ -233,7 +228,7 @@ impl<'s> Draft<'s> {
 
     /// The cells this event touches, in the order of first use.
     pub fn touched(&self) -> impl Iterator<Item = (SkuIx, WarehouseIx)> + '_ {
-        self.cells.entries().iter().map(|(key, _)| *key)
+        self.cells.entries().map(|(key, _)| *key)
     }
 
     /// Good units leave a warehouse only if they are on its books: to be asked after the last movement.
@@ -259,7 +254,6 @@ impl<'s> Draft<'s> {
         let short: Vec<Exception> = self
             .skus
             .entries()
-            .iter()
             .filter(|(sku, counters)| counters[FREE_CHANGE] < 0 && self.free(*sku) < 0)
             .filter_map(|(sku, _)| {
                 let warehouse = self.touched().find(|(at, place)| at == sku && self.is_active(*place))?.1;

@@ -133,8 +133,7 @@ pub(super) fn summed(state: &State, lines: &[SkuPart<'_>]) -> Result<Vec<(SkuIx,
         let sku = find::sku(state, part.sku)?;
         let quantity =
             part.quantity.ok_or_else(|| Refusal::FieldRequired { field: "lines.quantity".to_owned() })?;
-        let at = sums.touch(sku, || [0]);
-        find::summed(&mut sums.at(at)[0], quantity)?;
+        find::summed(&mut sums.touch(sku, || [0])[0], quantity)?;
     }
-    Ok(sums.entries().iter().map(|(sku, [units])| (*sku, *units)).collect())
+    Ok(sums.entries().map(|(sku, [units])| (*sku, *units)).collect())
 }

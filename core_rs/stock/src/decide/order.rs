@@ -107,44 +107,35 @@ impl New {
         kind: Kind,
         deadline: Micros,
     ) -> Result<(), Refusal> {
-        let lines = self.demand.lines.clone().into_boxed_slice();
-        let own = draft.own;
-        let spot = |(number, line): (LineNo, &NewLine)| Spot::line(line.sku, line.pool, own, number);
-        let spots: Vec<Spot> = (1..).zip(&lines).map(spot).collect();
+        let Self { channel, demand, granted } = self;
+        let Resolved { source, destination, lines, max_parcels, .. } = demand;
         draft.change(Change::Reservation(Box::new(NewReservation {
             id: order.reservation.into(),
-            source: self.demand.source,
-            destination: self.demand.destination,
-            max_parcels: self.demand.max_parcels,
+            source,
+            destination,
+            max_parcels,
             deadline,
-            channel: self.channel,
+            channel,
             buyer: order.buyer,
             attributes: order.attributes.into(),
-            lines: lines.clone(),
+            lines: lines.as_slice().into(),
         })));
-        take(draft, kind, &lines, &spots, &self.granted)?;
-        for (line, units) in &self.granted.refused {
-            draft.post(Kind::Refuse, spots[*line as usize - 1], *units)?;
+        let own = draft.own;
+        let line = |number: LineNo| {
+            let NewLine { sku, pool, policy } = lines[number as usize - 1];
+            (Spot::line(sku, pool, own, number), policy)
+        };
+        draft.split_exact &= granted.split_exact;
+        for takes in granted.takes.chunk_by(|a, b| a.line == b.line) {
+            let (spot, policy) = line(takes[0].line);
+            take_line(draft, kind, policy, spot, takes)?;
+        }
+        for (number, units) in granted.refused {
+            draft.post(Kind::Refuse, line(number).0, units)?;
             draft.outcome = Outcome::Partial;
         }
         Ok(())
     }
-}
-
-/// Posts what was granted; `lines` and `spots` are the lines, by number.
-fn take(
-    draft: &mut Draft<'_>,
-    kind: Kind,
-    lines: &[NewLine],
-    spots: &[Spot],
-    granted: &Granted,
-) -> Result<(), Refusal> {
-    draft.split_exact &= granted.split_exact;
-    for takes in granted.takes.chunk_by(|a, b| a.line == b.line) {
-        let at = takes[0].line as usize - 1;
-        take_line(draft, kind, lines[at].policy, spots[at], takes)?;
-    }
-    Ok(())
 }
 
 /// Posts what was granted to one line: taken now as this kind, or wanted until it is paid.

@@ -37,7 +37,7 @@ fn in_time(
     let paid = select_waiting(reservation, selection, &LOCKED)?;
     let wanted: Vec<Ask> =
         paid.iter().map(|line| line.ask(line.wanted)).filter(|ask| ask.units > 0).collect();
-    let shipping = shipping(draft, reservation);
+    let shipping = if wanted.is_empty() { Vec::new() } else { shipping(draft, reservation) };
     let routing =
         Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
     let Some((takes, split_exact)) = routed(draft, &wanted, &routing)? else {

@@ -83,8 +83,7 @@ fn shipped_enough(
     let mut sums: Ledger<LineNo, 1> = Ledger::default();
     for returned in lines {
         find::line(reservation, returned.line)?;
-        let at = sums.touch(returned.line, || [0]);
-        find::summed(&mut sums.at(at)[0], returned.quantity)?;
+        find::summed(&mut sums.touch(returned.line, || [0])[0], returned.quantity)?;
     }
     for (number, [asked]) in sums.entries() {
         let line = find::line(reservation, *number)?;

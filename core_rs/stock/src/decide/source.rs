@@ -1,12 +1,15 @@
 //! Where the units of an order may come from: candidates, what is short, and who gives what.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::draft::Draft;
 use super::find;
-use super::ledger::Ledger;
 use super::shortage;
 use crate::command::WarehouseState;
 use crate::event::Source;
 use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
+use crate::limits::QUANTITY_MAX;
 use crate::refusal::Refusal;
 use crate::route::{self, Bounds, Item, NoRoute};
 use crate::state::State;
@@ -49,20 +52,18 @@ impl<'a> Routing<'a> {
     }
 
     /// The candidates in order, each once, CLOSED and PAUSED ones included.
-    fn candidates(&self, state: &State) -> Vec<WarehouseIx> {
+    fn candidates<'s>(&'s self, state: &'s State) -> Cow<'s, [WarehouseIx]> {
         let plan = plan(state, self.source);
+        if self.first.is_empty() && self.shipping.is_empty() && self.except.is_none() {
+            return Cow::Borrowed(plan);
+        }
         let mut candidates: Vec<WarehouseIx> = Vec::with_capacity(plan.len());
-        if self.first.is_empty() && self.shipping.is_empty() {
-            candidates.extend(plan);
-        } else {
-            for warehouse in self.shipping.iter().chain(self.first).chain(plan) {
-                if !candidates.contains(warehouse) {
-                    candidates.push(*warehouse);
-                }
+        for warehouse in self.shipping.iter().chain(self.first).chain(plan) {
+            if self.except != Some(*warehouse) && !candidates.contains(warehouse) {
+                candidates.push(*warehouse);
             }
         }
-        candidates.retain(|warehouse| self.except != Some(*warehouse));
-        candidates
+        Cow::Owned(candidates)
     }
 
     pub fn region<'s>(&self, state: &'s State) -> Option<&'s str> {
@@ -100,13 +101,21 @@ pub(super) struct Wanted {
 /// Sums the demand by SKU first; no more of a SKU is taken than what is free, because claims come first.
 pub(super) fn choose(draft: &Draft<'_>, asks: &[Ask], routing: &Routing<'_>) -> Result<Granted, Refusal> {
     let candidates = routing.candidates(draft.state);
-    let Summed { places, wanted, mut items } = sum(draft, asks)?;
-    if routing.shipping.is_empty()
-        && let Some(warehouse) = alone(draft, &wanted, &items, &candidates)
+    let alone = |needs: &[(SkuIx, Units)]| alone(draft, routing, asks, needs, &candidates);
+    // Nearly every order has one line: there is nothing to sum.
+    if let [ask] = asks
+        && ask.units <= QUANTITY_MAX
+        && let Some(granted) = alone(&[(ask.sku, ask.units)])
     {
-        let take = |ask: &Ask| Take { line: ask.line, sku: ask.sku, warehouse, units: ask.units };
-        let takes = asks.iter().map(take).collect();
-        return Ok(Granted { takes, refused: Vec::new(), split_exact: true });
+        return Ok(granted);
+    }
+    let Summed { places, wanted, mut items } = sum(draft, asks)?;
+    if asks.len() > 1 {
+        let needs: Vec<(SkuIx, Units)> =
+            wanted.iter().zip(&items).map(|(want, item)| (want.sku, item.asked)).collect();
+        if let Some(granted) = alone(&needs) {
+            return Ok(granted);
+        }
     }
     for (want, item) in wanted.iter().zip(&mut items) {
         item.offers = offers(draft, want.sku, &candidates, routing)?;
@@ -150,10 +159,10 @@ struct Summed {
 }
 
 fn sum(draft: &Draft<'_>, asks: &[Ask]) -> Result<Summed, Refusal> {
-    let mut index: Ledger<SkuIx, 1> = Ledger::default();
+    let mut index: BTreeMap<SkuIx, usize> = BTreeMap::new();
     let mut summed = Summed { places: Vec::with_capacity(asks.len()), wanted: Vec::new(), items: Vec::new() };
     for ask in asks {
-        let item = index.touch(ask.sku, || [0]);
+        let item = *index.entry(ask.sku).or_insert(summed.wanted.len());
         if item == summed.wanted.len() {
             summed.wanted.push(Wanted { sku: ask.sku, lines: Vec::new() });
             summed.items.push(Item { free: draft.free(ask.sku), ..Item::default() });
@@ -171,24 +180,25 @@ fn serves(draft: &Draft<'_>, sku: SkuIx, warehouse: WarehouseIx) -> bool {
     known.state == WarehouseState::Active && known.assortment.keeps(draft.state.sku(sku))
 }
 
-/// The first candidate that can serve everything alone: the way of nearly every order, without a look at all
-/// the others' offers.
+/// Everything from the first candidate that can serve all needs, which are the asks summed by SKU: the way
+/// of nearly every order, without a look at all the others' offers.
 fn alone(
     draft: &Draft<'_>,
-    wanted: &[Wanted],
-    items: &[Item],
+    routing: &Routing<'_>,
+    asks: &[Ask],
+    needs: &[(SkuIx, Units)],
     candidates: &[WarehouseIx],
-) -> Option<WarehouseIx> {
-    if items.iter().any(|item| item.free < item.asked) {
+) -> Option<Granted> {
+    if !routing.shipping.is_empty() || needs.iter().any(|(sku, asked)| draft.free(*sku) < *asked) {
         return None;
     }
-    let asked: Vec<(SkuIx, Units)> =
-        wanted.iter().zip(items).map(|(want, item)| (want.sku, item.asked)).collect();
     let gives = |&(sku, asked): &(SkuIx, Units), position: usize| {
         let warehouse = candidates[position];
         draft.available(sku, warehouse) >= asked && serves(draft, sku, warehouse)
     };
-    route::alone(0..candidates.len(), &asked, gives).map(|position| candidates[position])
+    let warehouse = candidates[route::alone(0..candidates.len(), needs, gives)?];
+    let take = |ask: &Ask| Take { line: ask.line, sku: ask.sku, warehouse, units: ask.units };
+    Some(Granted { takes: asks.iter().map(take).collect(), refused: Vec::new(), split_exact: true })
 }
 
 /// Who offers a SKU: (position, units above zero), by position.

@@ -92,19 +92,15 @@ impl Verb {
             draft.post(*kind, spot, units)?;
             left -= units;
         }
-        let mut places: Vec<_> =
-            line.allocations.iter().filter(|at| only.is_none_or(|only| at.warehouse == only)).collect();
-        if self.last_first {
-            places.reverse();
-        }
-        let (steps, places) = (self.steps.len(), places);
-        for turn in 0..steps * places.len() {
-            let (step, place) = if self.by_warehouse {
-                (turn % steps, turn / steps)
-            } else {
-                (turn / places.len(), turn % places.len())
-            };
-            let ((counter, kind), at) = (self.steps[step], places[place]);
+        let (steps, places) = (self.steps.len(), line.allocations.len());
+        for turn in 0..steps * places {
+            let (step, place) =
+                if self.by_warehouse { (turn % steps, turn / steps) } else { (turn / places, turn % places) };
+            let place = if self.last_first { places - 1 - place } else { place };
+            let ((counter, kind), at) = (self.steps[step], &line.allocations[place]);
+            if only.is_some_and(|only| at.warehouse != only) {
+                continue;
+            }
             let units = left.min(at.get(counter));
             draft.post(kind, spot.at(at.warehouse), units)?;
             left -= units;

@@ -1,5 +1,7 @@
 //! `apply`: the only thing that changes a state. An event is applied whole, or not at all.
 
+use std::collections::btree_map::Entry;
+
 use super::moving::nth;
 use super::work::{At, Touched, Undo, Work};
 use super::{KnownKey, Reservation, State, Violation, hash};
@@ -14,6 +16,7 @@ impl State {
     /// changed, the hash included.
     pub fn apply(&mut self, event: &Event) -> Result<(), Violation> {
         self.follows(event)?;
+        self.remember(event)?;
         let mut work = std::mem::take(&mut self.work);
         work.before = self.hash;
         let applied = self.change_all(event, &mut work).and_then(|()| self.identities_hold(event, &work));
@@ -40,13 +43,27 @@ impl State {
         if event.key == 0 {
             return Ok(());
         }
-        if let Some(known) = self.keys.get(&event.key) {
-            return Err(Violation::KeyKnown { sequence, first: known.sequence });
-        }
         if stamp_ms(event.key) <= self.horizon_ms && self.horizon_ms > 0 {
             return Err(Violation::KeyForgotten { sequence, horizon_ms: self.horizon_ms });
         }
         Ok(())
+    }
+
+    /// Remembers the request id, which nobody has used: looked for and noted in one walk. Only its hash waits
+    /// until the event holds.
+    fn remember(&mut self, event: &Event) -> Result<(), Violation> {
+        if event.key == 0 {
+            return Ok(());
+        }
+        match self.keys.entry(event.key) {
+            Entry::Vacant(place) => {
+                place.insert(known_key(event));
+                Ok(())
+            }
+            Entry::Occupied(known) => {
+                Err(Violation::KeyKnown { sequence: event.sequence, first: known.get().sequence })
+            }
+        }
     }
 
     fn change_all(&mut self, event: &Event, work: &mut Work) -> Result<(), Violation> {
@@ -119,9 +136,7 @@ impl State {
             self.index_arrival(*no, *line);
         }
         if event.key != 0 {
-            let known = KnownKey { sequence: event.sequence, digest: event.fingerprint.digest };
-            self.keys.insert(event.key, known);
-            self.hash = self.hash.wrapping_add(hash::key(event.key, known));
+            self.hash = self.hash.wrapping_add(hash::key(event.key, known_key(event)));
         }
         if let Some(stamp_ms) = work.horizon {
             self.forget_until(stamp_ms);
@@ -174,6 +189,9 @@ impl State {
 
     /// Undoes every step, the last first.
     fn undo(&mut self, event: &Event, work: &mut Work) {
+        if event.key != 0 {
+            self.keys.remove(&event.key);
+        }
         let mut undo = std::mem::take(&mut work.undo);
         while let Some(step) = undo.pop() {
             if let Undo::Movement(change) = step {
@@ -240,4 +258,8 @@ impl State {
             master => self.undo_document(master),
         }
     }
+}
+
+const fn known_key(event: &Event) -> KnownKey {
+    KnownKey { sequence: event.sequence, digest: event.fingerprint.digest }
 }

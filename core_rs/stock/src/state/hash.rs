@@ -8,7 +8,7 @@
 //!
 //! [`State::check`]: super::State::check
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
 use super::{Allocation, Document, KnownKey, Line, Receipt, Reservation, Transfer};
 use crate::command::DocumentKind;
@@ -257,6 +257,51 @@ impl Hasher for NumberHasher {
 
 /// Builds [`NumberHasher`]s.
 pub(crate) type Numbers = BuildHasherDefault<NumberHasher>;
+
+/// The hasher of maps by name: under a seed that nobody outside knows, for names come from callers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Texts {
+    seed: u64,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { seed: RandomState::new().hash_one(0_u8) }
+    }
+}
+
+impl Texts {
+    /// The hash of one name.
+    pub(crate) fn of(self, text: &str) -> u64 {
+        bytes_from(self.seed, text.as_bytes())
+    }
+}
+
+impl BuildHasher for Texts {
+    type Hasher = TextHasher;
+
+    fn build_hasher(&self) -> TextHasher {
+        TextHasher(self.seed)
+    }
+}
+
+/// What [`Texts`] builds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextHasher(u64);
+
+impl Hasher for TextHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, text: &[u8]) {
+        self.0 = bytes_from(self.0, text);
+    }
+
+    fn write_u8(&mut self, _end: u8) {
+        // A text ends with a byte of its own; its length has been hashed already.
+    }
+}
 
 #[cfg(test)]
 mod tests {

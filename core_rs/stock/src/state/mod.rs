@@ -33,6 +33,7 @@ pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
+use hash::Texts;
 pub(crate) use table::{Names, Owners};
 use work::Work;
 
@@ -166,13 +167,13 @@ pub struct State {
     pub(crate) clock: Micros,
     pub(crate) hash: u64,
     pub(crate) skus: Vec<Sku>,
-    pub(crate) sku_names: HashMap<Arc<str>, SkuIx>,
+    pub(crate) sku_names: HashMap<Arc<str>, SkuIx, Texts>,
     pub(crate) warehouses: Vec<Warehouse>,
-    pub(crate) warehouse_names: HashMap<Arc<str>, WarehouseIx>,
+    pub(crate) warehouse_names: HashMap<Arc<str>, WarehouseIx, Texts>,
     pub(crate) regions: Vec<Region>,
-    pub(crate) region_names: HashMap<Arc<str>, RegionIx>,
+    pub(crate) region_names: HashMap<Arc<str>, RegionIx, Texts>,
     pub(crate) channels: Vec<Arc<str>>,
-    pub(crate) channel_names: HashMap<Arc<str>, ChannelIx>,
+    pub(crate) channel_names: HashMap<Arc<str>, ChannelIx, Texts>,
     pub(crate) pools: Vec<Arc<str>>,
     /// When stock is taken where the SKU does not say, if the shop says so.
     pub(crate) shop_policy: Option<DeductionPolicy>,
@@ -197,13 +198,13 @@ impl Default for State {
             clock: 0,
             hash: 0,
             skus: Vec::new(),
-            sku_names: HashMap::new(),
+            sku_names: HashMap::default(),
             warehouses: Vec::new(),
-            warehouse_names: HashMap::new(),
+            warehouse_names: HashMap::default(),
             regions: Vec::new(),
-            region_names: HashMap::new(),
+            region_names: HashMap::default(),
             channels: Vec::new(),
-            channel_names: HashMap::new(),
+            channel_names: HashMap::default(),
             pools: vec![Arc::from(SHARED_NAME)],
             shop_policy: None,
             documents: BTreeMap::new(),

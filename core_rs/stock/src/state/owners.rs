@@ -33,11 +33,9 @@ impl State {
         if channel.at() < self.channels.len() { Ok(()) } else { Err(at.unknown("channel", channel.0.into())) }
     }
 
-    fn new_line(&self, at: At, line: NewLine) -> Result<Line, Violation> {
+    fn know_line(&self, at: At, line: NewLine) -> Result<(), Violation> {
         self.know_sku(at, line.sku)?;
-        self.know_pool(at, line.pool)?;
-        let NewLine { sku, pool, policy } = line;
-        Ok(Line { sku, pool, policy, counters: [0; LINE_COUNTERS], allocations: Vec::new() })
+        self.know_pool(at, line.pool)
     }
 
     pub(super) fn create_reservation(
@@ -51,6 +49,7 @@ impl State {
         new.source.region().map_or(Ok(()), |region| self.know_region(at, region))?;
         new.source.listed().iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
+        new.lines.iter().try_for_each(|line| self.know_line(at, *line))?;
         let id: Arc<str> = Arc::from(&*new.id);
         let reservation = Reservation {
             no,
@@ -66,7 +65,7 @@ impl State {
             channel: new.channel,
             buyer: new.buyer,
             attributes: new.attributes.clone(),
-            lines: new.lines.iter().map(|line| self.new_line(at, *line)).collect::<Result<_, _>>()?,
+            lines: new.lines.iter().copied().map(new_line).collect(),
             locked: 0,
         };
         let mut hash = hash::reservation(&reservation);
@@ -98,7 +97,8 @@ impl State {
         new: NewLine,
         work: &mut Work,
     ) -> Result<(), Violation> {
-        let line = self.new_line(at, new)?;
+        self.know_line(at, new)?;
+        let line = new_line(new);
         let lines = &mut self.touched(at, no, work)?.lines;
         let number = next_line(at, lines.len())?;
         let contribution = hash::line(hash::owner_line(hash::Entity::Line, no, number), &line);
@@ -245,6 +245,10 @@ fn new_owner(at: At, work: &mut Work) -> Result<OwnerNo, Violation> {
         return Err(at.malformed("an event creates one reservation, receipt or transfer at most"));
     }
     Ok(OwnerNo(at.sequence))
+}
+
+fn new_line(NewLine { sku, pool, policy }: NewLine) -> Line {
+    Line { sku, pool, policy, counters: [0; LINE_COUNTERS], allocations: Vec::new() }
 }
 
 fn name(at: At, names: &mut Names, id: Arc<str>, no: OwnerNo) -> Result<(), Violation> {

@@ -39,7 +39,9 @@ impl State {
     /// What is remembered of a request id.
     #[must_use]
     pub fn known_key(&self, key: RequestKey) -> Option<KnownKey> {
-        self.keys.get(&key).copied()
+        // Most request ids are the newest yet, which a look at the newest known tells.
+        let (newest, _) = self.keys.last_key_value()?;
+        if key > *newest { None } else { self.keys.get(&key).copied() }
     }
 
     /// How many request ids are remembered.

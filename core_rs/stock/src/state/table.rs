@@ -2,10 +2,9 @@
 //! so that no command waits while millions of entries are moved.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use super::hash::{Numbers, bytes_from};
+use super::hash::{Numbers, Texts};
 use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
@@ -36,24 +35,34 @@ pub(crate) struct Owners<V> {
     places: Shards<usize>,
     pages: Vec<Vec<V>>,
     len: usize,
+    /// The place of the one that was put or changed last: an event asks for its owner again and again.
+    recent: Option<(OwnerNo, usize)>,
 }
 
 const PAGE: usize = 256;
 
 impl<V> Default for Owners<V> {
     fn default() -> Self {
-        Self { places: Shards::default(), pages: Vec::new(), len: 0 }
+        Self { places: Shards::default(), pages: Vec::new(), len: 0, recent: None }
     }
 }
 
 impl<V> Owners<V> {
     pub(crate) fn get(&self, no: OwnerNo) -> Option<&V> {
-        let place = *self.places.of(no.0).get(&no.0)?;
+        let place = self.place(no)?;
         self.pages.get(place / PAGE)?.get(place % PAGE)
     }
 
+    fn place(&self, no: OwnerNo) -> Option<usize> {
+        match self.recent {
+            Some((recent, place)) if recent == no => Some(place),
+            _ => self.places.of(no.0).get(&no.0).copied(),
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, no: OwnerNo) -> Option<&mut V> {
-        let place = *self.places.of(no.0).get(&no.0)?;
+        let place = self.place(no)?;
+        self.recent = Some((no, place));
         self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
     }
 
@@ -66,6 +75,7 @@ impl<V> Owners<V> {
         if let Some(page) = self.pages.last_mut() {
             page.push(owner);
             self.places.of_mut(no.0).insert(no.0, place);
+            self.recent = Some((no, place));
             self.len += 1;
         }
     }
@@ -73,9 +83,10 @@ impl<V> Owners<V> {
     /// Takes the owner that was put last away again, if it is this one.
     pub(crate) fn pop(&mut self, no: OwnerNo) -> Option<V> {
         let last = self.len.checked_sub(1)?;
-        if self.places.of(no.0).get(&no.0) != Some(&last) {
+        if self.place(no) != Some(last) {
             return None;
         }
+        self.recent = None;
         self.places.of_mut(no.0).remove(&no.0);
         self.len = last;
         let owner = self.pages.last_mut()?.pop();
@@ -109,22 +120,16 @@ impl Named {
 
 /// Ids that callers choose, to numbers. Hashed from a seed that nobody knows, against chosen collisions; the
 /// hash is kept, so that growing does not read the ids again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
-    seed: u64,
+    texts: Texts,
     shards: Shards<Named>,
     len: usize,
 }
 
-impl Default for Names {
-    fn default() -> Self {
-        Self { seed: RandomState::new().hash_one(0_u8), shards: Shards::default(), len: 0 }
-    }
-}
-
 impl Names {
     fn hash(&self, id: &str) -> u64 {
-        bytes_from(self.seed, id.as_bytes())
+        self.texts.of(id)
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<OwnerNo> {
