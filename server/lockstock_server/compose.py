@@ -27,6 +27,7 @@ from lockstock_server.doors import routing as routing_door
 from lockstock_server.doors import stock as stock_door
 from lockstock_server.doors.authorize import Authorize, everybody
 from lockstock_server.doors.calls import Calls
+from lockstock_server.doors.intake import Intake
 from lockstock_server.doors.raw import Handler
 from lockstock_server.doors.server import Door
 from lockstock_server.doors.status import Statuses
@@ -260,9 +261,10 @@ class Running:
             **catalog_door.unary(self._catalog, statuses),
             **admin.unary(),
         }
+        intake = Intake()
         return Door(
             settings.address,
-            Handler(unary, stock_door.streams(self._calls), statuses, metrics),
+            Handler(unary, stock_door.streams(self._calls, intake), statuses, metrics, intake),
             authorize,
             message_bytes=settings.message_bytes_max,
             streams=settings.concurrent_streams_max,

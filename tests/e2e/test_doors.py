@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import threading
@@ -224,9 +225,45 @@ def test_a_journal_that_can_no_longer_be_written_ends_the_process_and_nothing_mo
     assert failed[0]["sentence"]
 
 
-def test_a_second_signal_does_not_wait_for_open_streams(start: Start) -> None:
+@pytest.mark.parametrize("door", DOORS)
+def test_many_who_call_while_a_stop_begins_get_an_answer_or_are_told_that_it_drains(
+    start: Start, door: str
+) -> None:
+    """More calls than the door has matched to handlers: gRPC's own shutdown ends those CANCELLED."""
+    server = start()
+    a_shop(server)
+
+    async def buyer(channel: grpc.aio.Channel, n: int) -> tuple[str, int]:
+        call: Any = channel.unary_unary(f"{STOCK}Lock", op.LockRequest.SerializeToString)
+        sold = 0
+        while True:
+            try:
+                await call(lock(f"{door}-{n}-{sold}", request_id=new_request_id()))
+            except grpc.aio.AioRpcError as error:
+                return error.code().name, sold
+            sold += 1
+            if n == 0 and sold == 3:
+                server.terminate()
+
+    async def rush() -> list[tuple[str, int]]:
+        async with grpc.aio.insecure_channel(getattr(server, door)) as channel:
+            return await asyncio.gather(*(buyer(channel, n) for n in range(300)))
+
+    ends = asyncio.run(rush())
+    assert server.wait() == 0
+    assert {code for code, _ in ends} == {"UNAVAILABLE"}
+    server.start()
+    with server.client() as client:
+        level = client.stock.GetStock(stock_pb2.GetStockRequest(sku="book")).levels[0]
+    assert level.locked == sum(sold for _, sold in ends)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_stop_ends_an_open_stream_with_its_reason_and_does_not_wait_for_its_caller(
+    start: Start, door: str
+) -> None:
     server = start(SHUTDOWN_DEADLINE="50")
-    with grpc.insecure_channel(server.address) as channel:
+    with grpc.insecure_channel(getattr(server, door)) as channel:
         done = threading.Event()
 
         def commands() -> Iterator[bytes]:
@@ -236,27 +273,47 @@ def test_a_second_signal_does_not_wait_for_open_streams(start: Start) -> None:
         execute: Any = channel.stream_stream(f"{STOCK}Execute")
         stream = execute(commands())
         next(stream)
+        server.terminate()
+        with pytest.raises(grpc.RpcError) as error:
+            next(stream)
+        assert error.value is stream
+        assert LockstockError.from_rpc(stream).reason == "DRAINING"
+        # One signal, and it is enough.
+        assert server.wait() == 0
+        done.set()
+
+
+def open_stream_that_is_not_read(channel: grpc.Channel, server: Server) -> object:
+    """Far more answers than a connection's window takes: the last of them stay in the server."""
+    commands = [op.Command(lock=lock(f"unread-{n}")).SerializeToString() for n in range(20_000)]
+    execute: Any = channel.stream_stream(f"{STOCK}Execute")
+    stream = execute(iter(commands))
+    next(stream)
+    with server.client() as client:
+        while client.stock.GetStock(stock_pb2.GetStockRequest(sku="book")).levels[0].locked < 1_000:
+            pass
+    return stream
+
+
+def test_a_second_signal_does_not_wait_for_a_caller_who_does_not_read(start: Start) -> None:
+    server = start(SHUTDOWN_DEADLINE="50")
+    a_shop(server)
+    with grpc.insecure_channel(server.address) as channel:
+        stream = open_stream_that_is_not_read(channel, server)
         server.terminate()
         server.wait_for_event("stopping")
         server.terminate()
         assert server.wait() == 75
-        done.set()
+        del stream
 
 
-def test_a_stop_ends_at_its_deadline_although_a_stream_stays_open(start: Start) -> None:
+def test_a_stop_ends_at_its_deadline_although_a_caller_does_not_read(start: Start) -> None:
     server = start(SHUTDOWN_DEADLINE="1")
+    a_shop(server)
     with grpc.insecure_channel(server.address) as channel:
-        done = threading.Event()
-
-        def commands() -> Iterator[bytes]:
-            yield b""
-            done.wait(60)
-
-        execute: Any = channel.stream_stream(f"{STOCK}Execute")
-        stream = execute(commands())
-        next(stream)
+        stream = open_stream_that_is_not_read(channel, server)
         assert server.stop() == 0
-        done.set()
+        del stream
 
 
 def test_a_directory_that_another_server_owns_refuses_the_start_with_a_sentence(start: Start) -> None:

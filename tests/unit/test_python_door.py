@@ -18,6 +18,7 @@ from lockstock.v1 import operations_pb2
 from lockstock_server.doors import stock
 from lockstock_server.doors.authorize import Authorize, everybody
 from lockstock_server.doors.calls import Calls
+from lockstock_server.doors.intake import Intake
 from lockstock_server.doors.raw import Handler, read
 from lockstock_server.doors.server import SERVICES, Door
 from lockstock_server.doors.status import Statuses
@@ -31,6 +32,7 @@ EXECUTE = "/lockstock.v1.StockService/Execute"
 CODES = {"METHOD_UNKNOWN": ("UNIMPLEMENTED", "never", ["method"], "there is no method {method}")}
 CODES |= {"OVERLOADED": ("RESOURCE_EXHAUSTED", "soon", ["limit"], "too much is in flight: {limit}")}
 CODES |= {"MESSAGE_TOO_LARGE": ("RESOURCE_EXHAUSTED", "never", ["limit"], "longer than {limit} bytes")}
+CODES |= {"DRAINING": ("UNAVAILABLE", "soon", [], "the server is stopping")}
 CODES |= {"MALFORMED_MESSAGE": ("INVALID_ARGUMENT", "never", ["cause"], "cannot be read: {cause}")}
 CODES |= {
     "PERMISSION_DENIED": ("PERMISSION_DENIED", "never", ["method"], "this caller may not call {method}")
@@ -60,15 +62,17 @@ class Served:
         self.core = core
         self.calls = Calls(core)
         self.registry = CollectorRegistry()
+        intake = Intake()
         handler = Handler(
             {
                 **stock.unary(self.calls),
                 "/lockstock.v1.Test/Read": malformed,
                 "/lockstock.v1.Test/Broken": broken,
             },
-            stock.streams(self.calls),
+            stock.streams(self.calls, intake),
             statuses(),
             DoorMetrics(self.registry),
+            intake,
         )
         self.door = Door("127.0.0.1:0", handler, authorize, message_bytes=16 << 20, streams=100)
         self.channel = grpc.aio.insecure_channel(
@@ -228,6 +232,29 @@ async def _write_all(stream: Any, count: int) -> None:
     for n in range(count):
         await stream.write(f"c{n}".encode())
     await stream.done_writing()
+
+
+async def test_a_door_that_stops_answers_who_is_inside_and_refuses_who_knocks(served: Served) -> None:
+    served.core.syncing = False
+    inside = asyncio.ensure_future(served.unary(LOCK)(b"inside"))
+    stream: Any = served.channel.stream_stream(EXECUTE)()
+    await stream.write(b"submitted")
+    await served.core.asked_times(2)
+    stopping = asyncio.ensure_future(served.door.stop(60))
+    await asyncio.sleep(0)
+    for method in (LOCK, "/nobody/knows"):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await served.unary(method)(b"knocks")
+        assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert info(details(error.value))[0] == "DRAINING"
+    served.core.sync()
+    assert operations_pb2.Answer.FromString(await inside).owner == "inside"
+    assert operations_pb2.Result.FromString(await stream.read()).answer.owner == "submitted"
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await stream.read()
+    assert info(details(error.value))[0] == "DRAINING"
+    await stopping
+    assert len(served.core.asked) == 2
 
 
 async def test_health_is_told_for_every_service_and_turns_with_the_door(served: Served) -> None:

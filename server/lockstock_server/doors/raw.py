@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from lockstock_server.doors.calls import Payload
+    from lockstock_server.doors.intake import Intake
     from lockstock_server.doors.status import Statuses
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -43,6 +44,10 @@ _DEFECT = status_pb2.Status(
 
 async def _unknown(name: str) -> Payload:
     raise Refused("METHOD_UNKNOWN", method=name)
+
+
+async def _draining(_request: bytes) -> Payload:
+    raise Refused("DRAINING")
 
 
 class Gauge(Protocol):
@@ -81,9 +86,11 @@ class Handler(grpc.GenericRpcHandler):
         streams: Mapping[str, Stream],
         statuses: Statuses,
         gauge: Gauge,
+        intake: Intake,
     ) -> None:
         self._statuses = statuses
         self._gauge = gauge
+        self.intake = intake
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             name: grpc.unary_unary_rpc_method_handler(self._serve(name, method))
             for name, method in unary.items()
@@ -96,6 +103,9 @@ class Handler(grpc.GenericRpcHandler):
     ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Find the handler of a call; what no handler knows is refused by ours, which comes last."""
         name = handler_call_details.method
+        if self.intake.turns_away():
+            counted = name if name in self._handlers else "unknown"
+            return grpc.unary_unary_rpc_method_handler(self._serve(counted, _draining))
         return self._handlers.get(name) or grpc.unary_unary_rpc_method_handler(self._serve(name, None))
 
     def _serve(self, name: str, method: Unary | None) -> Callable[[bytes, Context], Awaitable[bytes]]:
@@ -124,8 +134,12 @@ class Handler(grpc.GenericRpcHandler):
     def _serve_stream(self, name: str, stream: Stream) -> Callable[[Any, Context], Awaitable[None]]:
         async def serve(_: Any, context: Context) -> None:
             with self._counted(name) as call:
-                await stream(context)
-                call.outcome = "ok"
+                try:
+                    await stream(context)
+                    call.outcome = "ok"
+                except Refused as refused:
+                    call.outcome = "refused"
+                    await abort(context, self.serialised(refused))
 
         return serve
 
@@ -134,10 +148,11 @@ class Handler(grpc.GenericRpcHandler):
         call = _Call()
         began = time.perf_counter()
         self._gauge.began()
-        try:
-            yield call
-        finally:
-            self._gauge.ended(name, call.outcome, time.perf_counter() - began)
+        with self.intake.inside():
+            try:
+                yield call
+            finally:
+                self._gauge.ended(name, call.outcome, time.perf_counter() - began)
 
     def serialised(self, refused: Refused) -> bytes:
         """Write the status of a refusal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -24,6 +25,8 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 HEADER_BYTES_MAX = 16 << 10
 IDLE_PING_MS = 30_000
+LEAVING_SECONDS = 0.5
+"""What the last answers get to reach their callers."""
 
 
 class Door:
@@ -32,6 +35,7 @@ class Door:
     def __init__(
         self, address: str, handler: Handler, authorize: Authorize, *, message_bytes: int, streams: int
     ) -> None:
+        self._intake = handler.intake
         self._server = grpc.aio.server(
             interceptors=[Authorizing(authorize, handler.serialised)],
             options=(
@@ -69,5 +73,9 @@ class Door:
             await self._health.set(service, SERVING if serving else NOT_SERVING)
 
     async def stop(self, deadline: float) -> None:
-        """Take no new calls, answer those in flight for up to `deadline` seconds, then cancel the rest."""
-        await self._server.stop(deadline)
+        """Refuse new calls, answer those in flight for up to `deadline` seconds, then cancel the rest."""
+        began = time.monotonic()
+        self._intake.close()
+        await self._intake.emptied(deadline)
+        # What is open still is nobody's answer: those who watch health, those who do not read.
+        await self._server.stop(min(LEAVING_SECONDS, max(0.0, began + deadline - time.monotonic())))

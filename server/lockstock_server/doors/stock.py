@@ -10,8 +10,11 @@ import grpc
 from google.rpc import status_pb2
 from lockstock.v1 import operations_pb2, stock_pb2
 
+from lockstock_server.refusals import Refused
+
 if TYPE_CHECKING:
     from lockstock_server.doors.calls import Calls, Payload
+    from lockstock_server.doors.intake import Intake
     from lockstock_server.doors.raw import Context, Stream, Unary
 
 SERVICE = stock_pb2.DESCRIPTOR.services_by_name["StockService"]
@@ -28,14 +31,17 @@ def unary(calls: Calls) -> dict[str, Unary]:
     return {name: partial(calls.payload, name) for name in names}
 
 
-def streams(calls: Calls) -> dict[str, Stream]:
+def streams(calls: Calls, intake: Intake) -> dict[str, Stream]:
     """Give every stream of the service, by its full name."""
     names = [f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods if method.client_streaming]
-    return {name: partial(_execute, calls, name) for name in names}
+    return {name: partial(_execute, calls, intake, name) for name in names}
 
 
-async def _execute(calls: Calls, method: str, context: Context) -> None:
-    """Run a stream of commands: submitted as they come, answered in the same order."""
+async def _execute(calls: Calls, intake: Intake, method: str, context: Context) -> None:
+    """Run a stream of commands: submitted as they come, answered in the same order.
+
+    When the door closes, what was submitted is answered and the stream ends. Raises Refused.
+    """
     answers: asyncio.Queue[Payload | asyncio.Future[Payload] | Exception | None] = asyncio.Queue(WINDOW)
 
     async def submit() -> None:
@@ -47,7 +53,13 @@ async def _execute(calls: Calls, method: str, context: Context) -> None:
         else:
             await answers.put(None)
 
+    async def end() -> None:
+        await intake.closed.wait()
+        # Behind everything that was submitted before.
+        await answers.put(Refused("DRAINING"))
+
     reading = asyncio.ensure_future(submit())
+    ending = asyncio.ensure_future(end())
     try:
         while (answer := await answers.get()) is not None:
             if isinstance(answer, Exception):
@@ -56,6 +68,7 @@ async def _execute(calls: Calls, method: str, context: Context) -> None:
             await context.write(payload if granted else _result(payload))
     finally:
         reading.cancel()
+        ending.cancel()
 
 
 def _result(status: bytes) -> bytes:
