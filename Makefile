@@ -100,7 +100,7 @@ lint: build ## every gate but the tests
 	$(BIN)/ruff check $(PY_PATHS)
 	$(BIN)/ruff format --check $(PY_PATHS)
 	$(BIN)/mypy server/lockstock_server clients/python/src/lockstock
-	for suite in docs proto tests/unit tests/integration tests/e2e tests/model benchmarks; do $(BIN)/mypy $$suite; done
+	for suite in docs proto tests/unit tests/integration tests/e2e tests/crash benchmarks; do $(BIN)/mypy $$suite; done
 	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
 	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
 	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings
