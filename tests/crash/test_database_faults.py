@@ -38,14 +38,15 @@ def selling(
     victim = Victim(tmp_path_factory.mktemp("selling"), library, seed=3, rerun=rerun, settings=settings)
     victim.begin_selling()
     yield victim
-    victim.put_away()
+    try:
+        victim.end()
+    finally:
+        victim.put_away()
 
 
 @pytest.fixture
 def under_load(selling: Victim, proxy: Proxy) -> Iterator[Victim]:
     """A server that sells before, during and after; then all is compared, row by row."""
-    if not selling.alive:
-        selling.begin()
     selling.load()
     selling.crowd.wait_for(SALES)
     yield selling
@@ -53,7 +54,7 @@ def under_load(selling: Victim, proxy: Proxy) -> Iterator[Victim]:
     selling.crowd.wait_for(SALES)
     selling.crowd.end()
     selling.check()
-    selling.end()
+    selling.check_running()
 
 
 def away(victim: Victim) -> None:

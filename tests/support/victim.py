@@ -13,6 +13,7 @@ import lockstock
 from lockstock.v1 import admin_pb2
 from lockstock_server.cli.offline import Verified, verify_directory
 from lockstock_server.flash_sale.server_process import ServerProcess, ServerProcessError
+from lockstock_server.projection import compare
 
 from support.crowd import Crowd, Fates, stock_up
 from support.waiting import SOON, wait_until
@@ -147,6 +148,13 @@ class Victim(ServerProcess):
         """Waits until the database stands where the journal stands now."""
         now = self.info().durable_sequence
         wait_until(lambda: self.info().projection.sequence >= now, f"the database comes back; {self.rerun}")
+
+    def check_running(self) -> None:
+        """The database against a replay of the journal, row by row, while the server runs and nobody buys."""
+        self.catch_up()
+        found = compare.compare(self.database_url, self.data_dir)
+        assert found.differences == [], (found.differences, self.rerun)
+        assert found.sequence == self.info().durable_sequence, self.rerun
 
     def end(self) -> None:
         """A last check, a graceful stop, and all compared offline to the end of the journal."""
