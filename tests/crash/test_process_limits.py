@@ -104,6 +104,7 @@ def hoard(address: str, client: Client) -> None:
             for asked, result in zip(part, results, strict=True):
                 if result.WhichOneof("result") == "answer":
                     asked.answer = result.answer
+                    client.answers += 1
                     continue
                 refusal = lockstock.LockstockError.from_status(result.status)
                 asked.refused = refusal.reason if refusal.code in REFUSALS else ""

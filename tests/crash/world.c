@@ -253,6 +253,15 @@ static int is_tracked(const char *path) {
     return 0;
 }
 
+/* A directory counts where something tracked may have a name in it. */
+static int is_tracked_dir(const char *path) {
+    struct plan *plan = plan_now();
+    size_t length = strlen(path);
+    for (int i = 0; plan && i < plan->tracked_count; i++)
+        if (strncmp(path, plan->tracked[i], length) == 0 && plan->tracked[i][length] == '/') return 1;
+    return is_tracked(path);
+}
+
 /* The path of an open file, or "socket:[n]" and the like. */
 static void path_of(int fd, char *path) {
     char link[64];
@@ -425,7 +434,7 @@ static int sync_file(int fd, int (*sync)(int)) {
     char path[ROOM];
     if (!of_interest() || fstat(fd, &stat) != 0) return sync(fd);
     path_of(fd, path);
-    int tracked = is_tracked(path), is_dir = S_ISDIR(stat.st_mode);
+    int is_dir = S_ISDIR(stat.st_mode), tracked = is_dir ? is_tracked_dir(path) : is_tracked(path);
     struct rule *rule = met(is_dir ? SYNCDIR : SYNC, path);
     if (failed(rule)) return -1;
     long ticket = atomic_fetch_add(&tickets, 1);

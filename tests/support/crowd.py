@@ -95,6 +95,7 @@ class Client:
         self.log: list[Asked] = []
         self.settled = 0
         """So many of the log were checked after a crash."""
+        self.answers = 0
         self._held: list[Asked] = []
         self._draw = random.Random(f"{seed} {name}")
 
@@ -114,8 +115,11 @@ class Client:
                 self.note(asked)
 
     def note(self, asked: Asked) -> None:
-        """A lock that was answered is held, and may be paid or given back."""
-        if asked.answer is not None and asked.verb == "lock":
+        """Counts an answer; a lock that was answered is held, and may be paid or given back."""
+        if asked.answer is None:
+            return
+        self.answers += 1
+        if asked.verb == "lock":
             self._held.append(asked)
 
     def _next(self) -> Asked:
@@ -157,14 +161,14 @@ class Crowd:
             assert not thread.is_alive()
 
     def answered(self) -> int:
-        return sum(1 for client in self.clients for asked in list(client.log) if asked.answer is not None)
+        return sum(client.answers for client in self.clients)
 
     def wait_for(self, more: int) -> None:
         """Waits until so many more requests are answered."""
         wanted = self.answered() + more
         wait_until(lambda: self.answered() >= wanted, f"{wanted} answers")
 
-    def check(self, address: str) -> Fates:
+    def check(self, address: str, *, from_the_beginning: bool = False) -> Fates:
         """Asks everything again that was answered or is open since the last check, and counts all units.
 
         The same request has the same answer where it was answered; where it was not, it took effect once, before
@@ -173,7 +177,8 @@ class Crowd:
         fates = Fates()
         with lockstock.connect(address) as lane:
             for client in self.clients:
-                again = [asked for asked in client.log[client.settled :] if not asked.refused]
+                since = 0 if from_the_beginning else client.settled
+                again = [asked for asked in client.log[since:] if not asked.refused]
                 client.settled = len(client.log)
                 for first in range(0, len(again), AT_ONCE):
                     part = again[first : first + AT_ONCE]

@@ -46,6 +46,8 @@ class Point:
     name: str
     rules: tuple[Rule, ...]
     fate: Fate = Fate.EITHER
+    is_long: bool = False
+    """Only in the long runs: a near neighbour of another point."""
 
     @property
     def plan(self) -> Plan:

@@ -102,12 +102,7 @@ def cut_power(
     `share` is how much of it is lost: 1.0 for all of what was not synced.
     """
     found = pending((world.directory / "undo").read_bytes())
-    files = {
-        path.stat().st_ino: path
-        for root in [*roots, world.directory]
-        for path in ([root] if root.is_file() else sorted(root.rglob("*")))
-        if path.is_file()
-    }
+    files = {path.stat().st_ino: path for path in _files([*roots, world.directory])}
     # Often a little, often all.
     share = draw.choice([0.1, 0.5, 0.9, 1.0]) if share is None else share
     sectors = sizes = 0
@@ -118,11 +113,22 @@ def cut_power(
     names = len(found.names) if share == 1.0 else draw.randint(0, len(found.names))
     for step in reversed(found.names[len(found.names) - names :]):
         _take_back_name(step)
-    for root in roots:
+    for path in _files(roots):
         # Shared memory is no file of the disk's.
-        for path in root.parent.glob("*-shm"):
+        if path.name.endswith("-shm"):
             path.unlink()
     return TakenBack(sectors, sizes, names)
+
+
+def _files(roots: Sequence[Path]) -> list[Path]:
+    """Every file below the directories, and the files with what stands beside them under their name (SQLite's log)."""
+    found = [
+        path
+        for root in roots
+        for path in (root.rglob("*") if root.is_dir() else root.parent.glob(f"{root.name}*"))
+        if path.is_file()
+    ]
+    return sorted(found)
 
 
 def _take_back_writes(path: Path, writes: list[Step], draw: random.Random, share: float) -> tuple[int, int]:

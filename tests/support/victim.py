@@ -157,7 +157,8 @@ class Victim(ServerProcess):
         assert found.sequence == self.info().durable_sequence, self.rerun
 
     def end(self) -> None:
-        """A last check, a graceful stop, and all compared offline to the end of the journal."""
+        """Everything that was ever acknowledged once more, a graceful stop, and all compared offline to the end."""
+        self.crowd.check(self.address, from_the_beginning=True)
         self.catch_up()
         assert self.stop() == 0, self.rerun
         found = self.check_dead()
