@@ -29,7 +29,7 @@ FULL = [
     [
         ("sync", EIO, SEGMENT, "sync"),
         ("write", EIO, SEGMENT, "write"),
-        ("allocate", ENOSPC, NEXT_SEGMENT, "allocate"),
+        pytest.param("allocate", ENOSPC, NEXT_SEGMENT, "allocate", marks=pytest.mark.long),
         pytest.param("syncdir", EIO, "*/journal", "sync", marks=pytest.mark.long),
         pytest.param("rename", EIO, SEGMENT, "rename", marks=pytest.mark.long),
     ],

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from support.crowd import Fates
 from support.kill_points import ON_POSTGRESQL, ON_SQLITE, RECOVERING, SELLING, Point
 from support.postgresql import PostgreSQL
@@ -21,8 +22,11 @@ RERUN = "pytest tests/crash/test_kill_points.py"
 TRIES = 3
 
 
-def names(point: Point) -> str:
-    return point.name
+def rows(points: list[Point]) -> list[ParameterSet]:
+    return [
+        pytest.param(point, id=point.name, marks=[pytest.mark.long] if point.is_long else [])
+        for point in points
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +69,19 @@ def dies_selling(victim: Victim, point: Point) -> None:
     raise AssertionError(f"{point.fate.value}: not so in {TRIES} deaths; {victim.rerun}")
 
 
-@pytest.mark.parametrize("point", SELLING + ON_SQLITE, ids=names)
+@pytest.mark.parametrize("point", rows(SELLING + ON_SQLITE))
 def test_killed_there_while_selling_it_loses_nothing(sqlite: Victim, point: Point) -> None:
     dies_selling(sqlite, point)
 
 
-@pytest.mark.parametrize("point", ON_POSTGRESQL, ids=names)
+@pytest.mark.parametrize("point", rows(ON_POSTGRESQL))
 def test_killed_there_while_it_projects_into_postgresql_it_loses_nothing(
     on_postgresql: Victim, point: Point
 ) -> None:
     dies_selling(on_postgresql, point)
 
 
-@pytest.mark.parametrize("point", RECOVERING, ids=names)
+@pytest.mark.parametrize("point", rows(RECOVERING))
 def test_killed_there_while_it_recovers_it_loses_nothing(sqlite: Victim, point: Point) -> None:
     sqlite.load()
     sqlite.crowd.wait_for(50)

@@ -25,10 +25,8 @@ POINTS = {point.name: point for point in SELLING + ON_SQLITE}
 # One after the other on one disk; between them everything that a power cut can find half done.
 A_FEW = [
     "amid-the-write",
-    "before-the-sync",
-    "snapshot-after-its-name",
     "before-the-reply",
-    "segment-first-write",
+    "snapshot-after-its-name",
     "projection-before-its-checkpoint-is-synced",
 ]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lockstock
+import pytest
 from lockstock.retry import Retries
 from lockstock.v1 import stock_pb2 as stock
 from lockstock_server.errors import ExitCode
@@ -68,6 +69,7 @@ def test_without_descriptors_it_serves_who_is_there_and_everybody_when_there_are
     victim.end()
 
 
+@pytest.mark.long
 def test_a_segment_that_finds_no_descriptor_ends_the_process_by_a_sentence(new_victim: NewVictim) -> None:
     victim = new_victim()
     victim.begin_selling()
@@ -111,7 +113,9 @@ def hoard(address: str, client: Client) -> None:
 
 
 def test_without_memory_it_may_die_and_loses_nothing(new_victim: NewVictim) -> None:
-    victim = new_victim(settings={"LOCKSTOCK_SEGMENT_BYTES": "8MiB"})
+    # The allocator takes a gigabyte of addresses at once by default; then no limit on addresses would be felt.
+    small_steps = {"MIMALLOC_ARENA_RESERVE": "4MiB", "LOCKSTOCK_SEGMENT_BYTES": "8MiB"}
+    victim = new_victim(settings=small_steps)
     victim.begin_selling()
     victim.load()
     victim.crowd.wait_for(50)
@@ -119,6 +123,7 @@ def test_without_memory_it_may_die_and_loses_nothing(new_victim: NewVictim) -> N
     victim.crowd.clients.append(hoarder)
     with limited(victim, resource.RLIMIT_AS, address_space(victim)):
         hoard(victim.fast_lane, hoarder)
+    assert len(hoarder.log) < BATCHES_MAX * AT_ONCE, "the memory has not run out"
     victim.kill()
     assert victim.died() in {-signal.SIGKILL, -signal.SIGABRT, ExitCode.ENGINE_FAILED, ExitCode.FAILED}
     victim.check_dead()

@@ -46,8 +46,10 @@ class Point:
     name: str
     rules: tuple[Rule, ...]
     fate: Fate = Fate.EITHER
-    is_long: bool = False
-    """Only in the long runs: a near neighbour of another point."""
+
+    @property
+    def is_long(self) -> bool:
+        return self.name in LONG
 
     @property
     def plan(self) -> Plan:
@@ -62,6 +64,25 @@ def after(name: str, call: str, pattern: str, then: Rule, nth: int = 1, fate: Fa
     """A point that counts from when something else was done."""
     return Point(name, (Rule(f"{name}-begins", "mark", call, pattern, nth), then), fate)
 
+
+# Near neighbours of other points: in the long runs only.
+LONG = {
+    "snapshot-begun",
+    "snapshot-before-the-sync",
+    "snapshot-after-its-name",
+    "snapshot-old-one-removed",
+    "segment-created",
+    "segment-amid-its-zeros",
+    "segment-after-its-name",
+    "projection-after-a-page",
+    "projection-before-its-log-is-synced",
+    "projection-amid-its-checkpoint",
+    "projection-after-a-statement",
+    "recovery-reading-the-snapshot",
+    "recovery-before-the-tail-is-written-again",
+    "recovery-before-the-names-are-synced",
+    "segment-amid-its-header",
+}
 
 # While it sells: armed under load.
 SELLING = [
