@@ -76,6 +76,10 @@ test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKS
 	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
 	$(BIN)/python -m pytest -m long
 
+.PHONY: crash
+crash: build ## kill it, break its disk, cut its power, hundreds of times: make crash CRASHES=500 SEED=3
+	LOCKSTOCK_CRASHES=$(or $(CRASHES),200) LOCKSTOCK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -m long tests/crash
+
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.
 

@@ -41,7 +41,6 @@ class Locks:
     """One that stands for ten minutes, one that stands for two seconds."""
 
     def __init__(self, lane: lockstock.Client, name: str) -> None:
-        self._lane = lane
         self.long, self.short = f"{name}-long", f"{name}-short"
         self._long = lock_command(self.long)
         for command, seconds in ((self._long, HOUR // 6), (lock_command(self.short), SHORT_HOLD)):
@@ -74,19 +73,19 @@ def test_a_step_of_the_clock_moves_no_deadline_and_is_counted(selling: Victim, s
         wait_until(lambda: clock_steps(selling) > before, "the step is counted")
         assert state(lane, locks.long) == "RESERVATION_STATE_LOCKED"
         selling.crowd.wait_for(100)
-        locks.end_when_they_should()
+        locks.end_when_they_should(lane)
     selling.crowd.end()
     selling.check()
 
 
 def test_a_restart_with_the_clock_an_hour_behind_lets_no_lock_live_on(selling: Victim) -> None:
     with lockstock.connect(selling.fast_lane) as lane:
-        locks = Locks(lane, "restart")
+        before = Locks(lane, "before")
     selling.kill()
     selling.begin(Plan(clock_seconds=-HOUR))
     with lockstock.connect(selling.fast_lane) as lane:
-        locks = Locks(lane, "restarted")
-        locks.end_when_they_should()
+        before.end_when_they_should(lane)
+        Locks(lane, "after").end_when_they_should(lane)
     selling.check()
 
 
@@ -105,7 +104,7 @@ def test_stopped_and_continued_it_answers_who_waited_and_ends_what_is_due(sellin
         first = lane.stock.Lock(request)
         assert lane.stock.Lock(request).sequence == first.sequence
         assert state(lane, locks.short) == "RESERVATION_STATE_EXPIRED"
-        locks.end_when_they_should()
+        locks.end_when_they_should(lane)
         assert clock_steps(selling) == before
     selling.crowd.wait_for(50)
     selling.crowd.end()
