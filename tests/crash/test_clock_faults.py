@@ -47,13 +47,11 @@ class Locks:
             command.lock.hold.CopyFrom(Duration(seconds=seconds))
             lane.stock.Lock(command.lock)
 
-    def end_when_they_should(self) -> None:
+    def end_when_they_should(self, lane: lockstock.Client) -> None:
         """The short one ends by itself; the long one stands and can be paid."""
-        wait_until(
-            lambda: state(self._lane, self.short) == "RESERVATION_STATE_EXPIRED", "the short lock ends"
-        )
-        assert state(self._lane, self.long) == "RESERVATION_STATE_LOCKED"
-        self._lane.stock.Deduct(settle_command(self._long, paid=True).deduct)
+        wait_until(lambda: state(lane, self.short) == "RESERVATION_STATE_EXPIRED", "the short lock ends")
+        assert state(lane, self.long) == "RESERVATION_STATE_LOCKED"
+        lane.stock.Deduct(settle_command(self._long, paid=True).deduct)
 
 
 def clock_steps(victim: Victim) -> int:

@@ -101,7 +101,8 @@ def cut_power(
 
     `share` is how much of it is lost: 1.0 for all of what was not synced.
     """
-    found = pending((world.directory / "undo").read_bytes())
+    log = world.directory / "undo"
+    found = pending(log.read_bytes() if log.exists() else b"")
     files = {path.stat().st_ino: path for path in _files([*roots, world.directory])}
     # Often a little, often all.
     share = draw.choice([0.1, 0.5, 0.9, 1.0]) if share is None else share
