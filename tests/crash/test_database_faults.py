@@ -95,7 +95,9 @@ def test_slowed(under_load: Victim, proxy: Proxy) -> None:
     wait_until(lambda: under_load.info().projection.sequence > before, "it goes on, slowly")
 
 
-@pytest.mark.parametrize("function", ["pg_cancel_backend", "pg_terminate_backend"])
+@pytest.mark.parametrize(
+    "function", ["pg_cancel_backend", pytest.param("pg_terminate_backend", marks=pytest.mark.long)]
+)
 def test_cancelled_in_mid_transaction(under_load: Victim, postgresql: PostgreSQL, function: str) -> None:
     database = make_url(under_load.database_url).database
     assert database is not None

@@ -26,7 +26,6 @@ POINTS = {point.name: point for point in SELLING + ON_SQLITE}
 # can find half done.
 A_FEW = {
     "amid-the-write": 0.5,
-    "before-the-reply": 0.9,
     "snapshot-after-its-name": 1.0,
     "projection-before-its-checkpoint-is-synced": 0.5,
 }

@@ -67,6 +67,8 @@ def after(name: str, call: str, pattern: str, then: Rule, nth: int = 1, fate: Fa
 
 # Near neighbours of other points: in the long runs only.
 LONG = {
+    "snapshot-before-its-name",
+    "recovery-before-the-tail-is-synced",
     "snapshot-begun",
     "snapshot-before-the-sync",
     "snapshot-after-its-name",
