@@ -88,6 +88,7 @@ except OSError as error:
         ("os.rename(os.getcwd() + '/file', os.getcwd() + '/other')", {"file"}, {"other"}),
         ("os.unlink(os.getcwd() + '/file')", {"file"}, set()),
     ],
+    ids=["made", "changed", "removed"],
 )
 def test_a_name_stays_once_its_directory_is_synced_and_not_before(
     world: World, disk: Path, what: str, before: set[str], after: set[str]
