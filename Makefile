@@ -76,6 +76,10 @@ test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKS
 	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
 	$(BIN)/python -m pytest -m long
 
+.PHONY: crash
+crash: build ## kill it, break its disk, cut its power, hundreds of times: make crash CRASHES=500 SEED=3
+	LOCKSTOCK_CRASHES=$(or $(CRASHES),200) LOCKSTOCK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -m long tests/crash
+
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.
 
@@ -100,7 +104,7 @@ lint: build ## every gate but the tests
 	$(BIN)/ruff check $(PY_PATHS)
 	$(BIN)/ruff format --check $(PY_PATHS)
 	$(BIN)/mypy server/lockstock_server clients/python/src/lockstock
-	for suite in docs proto tests/unit tests/integration tests/e2e tests/model benchmarks; do $(BIN)/mypy $$suite; done
+	for suite in docs proto tests/unit tests/integration tests/e2e tests/crash benchmarks; do $(BIN)/mypy $$suite; done
 	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
 	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
 	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings

@@ -27,7 +27,8 @@ class PostgreSQL:
         self.run("postgres", "ALTER SYSTEM SET fsync = off")
         self.run("postgres", "SELECT pg_reload_conf()")
 
-    def _url(self, database: str) -> str:
+    def url(self, database: str) -> str:
+        """The URL of one of its databases."""
         url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg", database=database)
         return url.render_as_string(hide_password=False)
 
@@ -35,11 +36,17 @@ class PostgreSQL:
         """Creates an empty database; its URL."""
         name = f"lockstock_{next(_numbers)}"
         self.run("postgres", f"CREATE DATABASE {name}")
-        return self._url(name)
+        return self.url(name)
+
+    @property
+    def socket(self) -> str:
+        """The file that it listens on."""
+        info = self._server.get_postmaster_info()
+        return f"{info.socket_dir}/.s.PGSQL.{info.port}"
 
     def run(self, database: str, statement: str) -> None:
         """Runs one statement outside of a transaction."""
-        engine = create_engine(self._url(database), isolation_level="AUTOCOMMIT")
+        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
