@@ -17,6 +17,7 @@ from hyperframe.frame import (
     HeadersFrame,
     RstStreamFrame,
     SettingsFrame,
+    WindowUpdateFrame,
 )
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -151,6 +152,46 @@ class RawConnection:
         return read
 
 
+class Sender:
+    """Sends data as fast as the windows open, until the server ends a call with a status."""
+
+    def __init__(self, line: RawConnection) -> None:
+        self.line = line
+        self.connection = self.first = 65_535
+        self.streams: dict[int, int] = {}
+        self.ended: set[str] = set()
+        line.until(self._take)
+
+    def send(self, stream: int, data: bytes, *, end: bool = False) -> None:
+        """Sends data on a stream that is open."""
+        self.streams.setdefault(stream, self.first)
+        while data and not self.ended:
+            room = min(self.connection, self.streams[stream], FRAME_BYTES_MAX)
+            if room == 0:
+                self._take(self.line.frame())
+                continue
+            piece, data = data[:room], data[room:]
+            self.line.send(DataFrame(stream, piece))
+            self.connection -= len(piece)
+            self.streams[stream] -= len(piece)
+        if end and not self.ended:
+            self.line.send(DataFrame(stream, b"", flags=["END_STREAM"]))
+
+    def _take(self, frame: Frame) -> bool:
+        """Takes note of a frame; whether it was the first settings."""
+        if isinstance(frame, WindowUpdateFrame) and frame.stream_id:
+            self.streams[frame.stream_id] += frame.window_increment
+        elif isinstance(frame, WindowUpdateFrame):
+            self.connection += frame.window_increment
+        elif isinstance(frame, HeadersFrame):
+            said = {str(name): str(value) for name, value in self.line.decoder.decode(frame.data)}
+            self.ended |= {said["grpc-status"]} if "grpc-status" in said else set()
+        elif isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
+            self.first = frame.settings.get(SettingsFrame.INITIAL_WINDOW_SIZE, self.first)
+            return True
+        return False
+
+
 def request_headers(path: str) -> Headers:
     """What every gRPC call says first."""
     return [
@@ -163,4 +204,4 @@ def request_headers(path: str) -> Headers:
     ]
 
 
-__all__ = ["PREFACE", "STOCK", "ClosedError", "RawConnection", "request_headers"]
+__all__ = ["PREFACE", "STOCK", "ClosedError", "RawConnection", "Sender", "request_headers"]
