@@ -83,7 +83,7 @@ crash: build ## kill it, break its disk, cut its power, hundreds of times: make 
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.
 
-.PHONY: bench bench-quick bench-long bench-micro
+.PHONY: bench bench-quick bench-long bench-micro overload
 bench: build ## ours and its peers in turn, three times, and the curves: about 20 minutes; writes the page
 	$(BIN)/python benchmarks/run.py full $(BENCH_OPTIONS)
 
@@ -92,6 +92,9 @@ bench-quick: build ## every row once and shortly: about 3 minutes; prints
 
 bench-long: build ## tail, recovery, memory, growth, projection: over an hour; writes its part of the page
 	$(BIN)/python benchmarks/run.py long $(BENCH_OPTIONS)
+
+overload: build ## three times the peak, open loop: goodput, refusals, recovery; fails where a bound is missed
+	$(BIN)/python benchmarks/overload.py
 
 bench-micro: build ## what single steps cost: the state machine, the boundary between Python and Rust
 	$(CARGO) bench --quiet --manifest-path $(MANIFEST) -p lockstock-stock

@@ -27,6 +27,11 @@ HEADER_BYTES_MAX = 16 << 10
 IDLE_PING_MS = 30_000
 LEAVING_SECONDS = 0.5
 """What the last answers get to reach their callers."""
+SILENCE_MS_MAX = 20_000
+"""How long a connection has for its first bytes, and to answer a ping: nobody keeps one by saying nothing."""
+CALLS_MAX = 4_096
+"""Calls at once on all connections together: what is kept for callers who send or read slowly is so many
+requests and answers at most. One more is refused by the transport, before its message is read."""
 
 
 class Door:
@@ -38,12 +43,17 @@ class Door:
         self._intake = handler.intake
         self._server = grpc.aio.server(
             interceptors=[Authorizing(authorize, handler.serialised)],
+            maximum_concurrent_rpcs=CALLS_MAX,
             options=(
                 ("grpc.max_receive_message_length", message_bytes),
                 ("grpc.max_send_message_length", message_bytes),
                 ("grpc.max_concurrent_streams", streams),
+                # Both the same: between the two gRPC refuses by chance.
                 ("grpc.max_metadata_size", HEADER_BYTES_MAX),
+                ("grpc.absolute_max_metadata_size", HEADER_BYTES_MAX),
                 ("grpc.keepalive_time_ms", IDLE_PING_MS),
+                ("grpc.keepalive_timeout_ms", SILENCE_MS_MAX),
+                ("grpc.server_handshake_timeout_ms", SILENCE_MS_MAX),
                 # Two servers on one port would share its callers and own different stock.
                 ("grpc.so_reuseport", 0),
             ),
