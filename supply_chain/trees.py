@@ -21,10 +21,15 @@ _OPTION: Final = re.compile(r"--[a-z-]+")
 
 
 def rust(root: Path) -> list[Package]:
-    """The crates of Cargo.lock but our own, for all platforms and features."""
+    """The crates of Cargo.lock but our own, for all platforms and features.
+
+    Raises PolicyError where the lock file does not fit the manifests.
+    """
     manifest = root / "core_rs" / "Cargo.toml"
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", str(manifest)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    if told.returncode:
+        raise PolicyError(f"the crates cannot be listed: {' '.join(told.stderr.split())}")
     lock = (root / "core_rs" / "Cargo.lock").read_text()
     return crates(json.loads(told.stdout)["packages"], lock)
 

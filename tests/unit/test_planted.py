@@ -16,7 +16,10 @@ CAUGHT = 'cargo = ["lockstock-stock pains pain_01_of_it"]\n'
 def test_there_are_enough_of_them_in_every_room() -> None:
     rooms = Counter(bug.room for bug in BUGS)
     assert len(BUGS) >= 24
-    assert min(rooms[room] for room in ("state machine", "journal", "engine", "wire", "projection", "server")) >= 3
+    assert (
+        min(rooms[room] for room in ("state machine", "journal", "engine", "wire", "projection", "server"))
+        >= 3
+    )
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
@@ -27,7 +30,9 @@ def test_a_planted_bug_applies_to_the_tree_and_names_tests_that_exist(bug: Bug) 
 
 
 def test_no_two_planted_bugs_are_the_same() -> None:
-    assert [bug for bug, count in Counter((it.file, it.find, it.replace) for it in BUGS).items() if count > 1] == []
+    assert [
+        bug for bug, count in Counter((it.file, it.find, it.replace) for it in BUGS).items() if count > 1
+    ] == []
 
 
 @pytest.mark.parametrize(
