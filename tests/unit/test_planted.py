@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from planted.bugs import ROOT, Bug, CargoTest, PlantedError, Pytest, load, read
+from planted.run import catch, chosen, sound
+from planted.tree import Outcome, Tree
 
 BUGS = load()
 ONE = 'broken = "It is."\nfile = "core_rs/stock/src/it.rs"\nfind = "a < b"\nreplace = "a <= b"\n'
@@ -75,3 +79,67 @@ def test_a_test_that_is_gone_is_noticed() -> None:
     assert not CargoTest("lockstock-engine", "lib", "tests::no_such_test").exists(ROOT)
     assert not Pytest("tests/unit/test_planted.py", "test_of_nothing").exists(ROOT)
     assert not Pytest("tests/unit/test_gone.py", "test_of_nothing").exists(ROOT)
+
+
+class FakeTree(Tree):
+    """A copy in which tests end as they are told to, and which remembers what was planted."""
+
+    def __init__(self, *outcomes: Outcome, compiles: bool = True) -> None:
+        self._outcomes = list(outcomes)
+        self._compiles = compiles
+        self.heard: list[str] = []
+
+    @contextmanager
+    def planted(self, bug: Bug) -> Iterator[None]:
+        self.heard.append(f"plant {bug.name}")
+        yield
+        self.heard.append(f"take out {bug.name}")
+
+    def build(self, tests: Iterable[CargoTest | Pytest]) -> str | None:
+        assert list(tests)
+        return None if self._compiles else "it does not compile"
+
+    def run(self, test: CargoTest | Pytest) -> Outcome:
+        self.heard.append(test.command)
+        return self._outcomes.pop(0)
+
+
+PASSED = Outcome(passed=True, failed=False, said="it ended with 0")
+FAILED = Outcome(passed=False, failed=True, said="1 is not 2")
+HUNG = Outcome(passed=False, failed=False, said="it did not end in 300 s")
+ONE_BUG = Bug(
+    "one", "It is.", "core_rs/stock/src/it.rs", "a", "b", (Pytest("a.py", "test_a"), Pytest("b.py", "test_b"))
+)
+
+
+def test_a_bug_is_caught_when_every_test_named_for_it_fails() -> None:
+    tree = FakeTree(FAILED, FAILED)
+    assert catch(tree, ONE_BUG) == "1 is not 2"
+    assert tree.heard == ["plant one", "pytest a.py::test_a", "pytest b.py::test_b", "take out one"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (FakeTree(FAILED, PASSED), "it survives `pytest b.py::test_b`"),
+        (FakeTree(HUNG), "does not fail as a test does: it did not end in 300 s"),
+        (FakeTree(compiles=False), "it does not compile"),
+    ],
+    ids=["survives", "hangs", "does not compile"],
+)
+def test_a_bug_that_survives_hangs_or_does_not_compile_is_not_caught(tree: FakeTree, words: str) -> None:
+    with pytest.raises(PlantedError, match=words):
+        catch(tree, ONE_BUG)
+
+
+def test_nothing_is_planted_where_a_named_test_does_not_pass_by_itself() -> None:
+    sound(FakeTree(PASSED, PASSED), [ONE_BUG, ONE_BUG])
+    with pytest.raises(PlantedError, match="with nothing planted"):
+        sound(FakeTree(PASSED, FAILED), [ONE_BUG])
+
+
+def test_a_bug_is_chosen_by_its_name_and_one_that_is_none_is_refused() -> None:
+    assert [bug.name for bug in chosen(["no-sync"])] == ["no-sync"]
+    assert chosen([]) == BUGS
+    with pytest.raises(PlantedError, match="no planted bug called nobody"):
+        chosen(["nobody"])
