@@ -183,7 +183,7 @@ fn who_waits_for_a_snapshot_is_told_when_the_engine_closes() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = shop.stocked(10);
-    memory.hold();
+    let _held = memory.hold();
     let begun = memory.begun();
     shop.execute(lock("order", 1));
     memory.wait_begun(begun + 1);
