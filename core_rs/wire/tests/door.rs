@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{Shop, answered, command, info_of, lock, lock_as, refused, request_id};
+use common::{STOCK, Shop, answered, command, info_of, lock, lock_as, refused, request_id};
 use lockstock_wire::Caller;
 use lockstock_wire::door::MESSAGE_BYTES_MAX;
 use lockstock_wire::proto::lockstock::internal::v1::{self as seam, put_document, put_documents_result};
