@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 CARGO := cargo
 MANIFEST := core_rs/Cargo.toml
 RUST := $(shell find core_rs -name '*.rs' -not -path '*/target/*') $(shell find core_rs -name Cargo.toml -not -path '*/target/*') core_rs/Cargo.lock core_rs/wire/lockstock.binpb
-PY_PATHS := server clients/python tests benchmarks docs proto
+PY_PATHS := server clients/python tests benchmarks docs proto supply_chain
 
 .PHONY: help
 help: ## this list
@@ -63,7 +63,7 @@ replay: build ## make replay FILE=orders.csv: a shop's order lines through a ser
 
 # --- tests -----------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-python test-long
+.PHONY: test test-rust test-python test-long planted-bugs
 test: test-rust test-python ## everything a change must pass
 
 test-rust:
@@ -75,6 +75,10 @@ test-python: build
 test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKSTOCK_SEEDS=100000
 	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
 	$(BIN)/python -m pytest -m long
+	$(MAKE) planted-bugs
+
+planted-bugs: build ## plant one bug after the other and see each caught: make planted-bugs ONLY="one another"
+	cd tests && ../$(BIN)/python -m planted.run $(ONLY)
 
 .PHONY: crash
 crash: build ## kill it, break its disk, cut its power, hundreds of times: make crash CRASHES=500 SEED=3
@@ -107,13 +111,14 @@ lint: build ## every gate but the tests
 	$(BIN)/ruff check $(PY_PATHS)
 	$(BIN)/ruff format --check $(PY_PATHS)
 	$(BIN)/mypy server/lockstock_server clients/python/src/lockstock
-	for suite in docs proto tests/unit tests/integration tests/e2e tests/crash benchmarks; do $(BIN)/mypy $$suite; done
+	for suite in docs proto tests/unit tests/integration tests/e2e tests/model tests/crash tests/planted benchmarks supply_chain; do $(BIN)/mypy $$suite; done
 	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
 	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
 	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/python -m supply_chain
 
 .PHONY: fmt
 fmt: $(VENV)/.packages ## format everything

@@ -371,16 +371,6 @@ async def serve(settings: Settings, on_ready: Callable[[Running], None] | None =
     `on_ready` is told when every address is bound and calls are taken.
     """
     running = await start(settings)
-    log.info(
-        "serving",
-        address=running.address,
-        fast_lane_address=running.fast_lane_address,
-        metrics_address=running.metrics_address,
-        data_dir=str(settings.data_dir.absolute()),
-        durability=str(settings.durability),
-        build_profile=_core.BUILD_PROFILE,
-        pid=os.getpid(),
-    )
     running.on_stop = partial(arm_watchdog, settings.shutdown_deadline.total_seconds() + EXIT_GRACE_SECONDS)
     asked = 0
 
@@ -396,6 +386,17 @@ async def serve(settings: Settings, on_ready: Callable[[Running], None] | None =
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
     try:
+        # Not before: whoever reads this may ask for a stop at once.
+        log.info(
+            "serving",
+            address=running.address,
+            fast_lane_address=running.fast_lane_address,
+            metrics_address=running.metrics_address,
+            data_dir=str(settings.data_dir.absolute()),
+            durability=str(settings.durability),
+            build_profile=_core.BUILD_PROFILE,
+            pid=os.getpid(),
+        )
         if on_ready is not None:
             on_ready(running)
         return await running.wait()

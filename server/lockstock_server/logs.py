@@ -7,6 +7,7 @@ import sys
 
 import structlog
 
+from lockstock_server.masking import masked
 from lockstock_server.settings import LogFormat, LogLevel
 
 _LEVELS = {
@@ -26,6 +27,7 @@ def configure(level: LogLevel, form: LogFormat) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _mask,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(sort_keys=True)
@@ -50,6 +52,11 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     # Libraries speak of themselves at INFO; of theirs only what an operator should look at is shown.
     root.setLevel(max(_LEVELS[level], logging.WARNING))
     logging.getLogger("lockstock_server").setLevel(_LEVELS[level])
+
+
+def _mask(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Whatever a library says: no password of a URL goes out with it."""
+    return {key: masked(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def get(name: str) -> Log:

@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 
 from lockstock_server.errors import ExitCode, StartError
+from lockstock_server.masking import masked, masked_url
 
 ENV_PREFIX = "LOCKSTOCK_"
 CONFIG_VARIABLE = "LOCKSTOCK_CONFIG"
@@ -113,7 +114,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     """Where journal, snapshots and the default database live."""
-    database_url: str = ""
+    database_url: Annotated[str, Field(repr=False)] = ""
     """The database, as SQLAlchemy writes it; empty: SQLite in the data directory."""
 
     address: Address = "127.0.0.1:50051"
@@ -190,6 +191,10 @@ class Settings(BaseSettings):
         """The database's URL, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'lockstock.db'}"
 
+    def shown(self) -> dict[str, Any]:
+        """Every setting as JSON's types, as it may be shown: a password in the database's URL is masked."""
+        return {**self.model_dump(mode="json"), "database_url": masked_url(self.database_url)}
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -240,4 +245,4 @@ def _sentence(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{name} is not a setting; `lockstock config show` lists them."
-    return f"{ENV_PREFIX}{name.upper()} ({name}) is {first['input']!r}: {words[:1].lower()}{words[1:]}."
+    return f"{ENV_PREFIX}{name.upper()} ({name}) is {masked(repr(first['input']))}: {words[:1].lower()}{words[1:]}."

@@ -44,6 +44,16 @@ fn an_expired_lock_never_makes_a_false_sold_out() {
 }
 
 #[test]
+fn a_lock_that_ends_this_very_moment_makes_no_false_sold_out_and_one_that_ends_a_microsecond_later_stands() {
+    let mut shop = Shop::open(&["pen"], &["w1"]);
+    lock_one_by_one(&mut shop, "pen", 1);
+    shop.now += SECOND - 1;
+    shop.refused(lock("early", &[("pen", 1)]));
+    shop.now += 1;
+    shop.done(lock("due", &[("pen", 1)]));
+}
+
+#[test]
 fn an_expired_lock_never_makes_a_partial_grant() {
     let mut shop = shop_with_due_locks(MANY);
     let mut wide = order("all", &[("pen", 700)]);

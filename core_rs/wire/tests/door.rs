@@ -11,7 +11,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{Shop, answered, command, info_of, lock, lock_as, refused, request_id};
+use common::{STOCK, Shop, answered, command, info_of, lock, lock_as, refused, request_id};
 use lockstock_wire::Caller;
 use lockstock_wire::door::MESSAGE_BYTES_MAX;
 use lockstock_wire::proto::lockstock::internal::v1::{self as seam, put_document, put_documents_result};
@@ -36,6 +36,23 @@ fn a_lock_is_answered_and_the_reads_show_it() {
     assert_eq!((found.state(), found.region.as_str()), (pb::ReservationState::Locked, "CN"));
     assert_eq!(found.version, answer.sequence);
     assert_eq!((found.lines[0].locked, found.lines[0].allocations[0].warehouse.as_str()), (10, "SH"));
+}
+
+#[test]
+fn whatever_made_or_saw_a_change_names_the_sequence_it_waits_for() {
+    let shop = Shop::open();
+    let seen = |method: &str, request: &[u8]| {
+        shop.door.call(Caller::Outside, &format!("{STOCK}{method}"), request).seen
+    };
+    let before = shop.door.engine().durable();
+    assert_eq!(seen("Lock", &lock("one", 1).encode_to_vec()), before + 1);
+    let commands = vec![command(lock("two", 1)), command(lock("too-many", 1_000)), command(lock("three", 1))];
+    assert_eq!(seen("ExecuteBatch", &pb::ExecuteBatchRequest { commands }.encode_to_vec()), before + 3);
+    assert_eq!(seen("Lock", &lock("too-many", 1_000).encode_to_vec()), before + 3);
+    let read = pb::GetStockRequest { sku: "BOOK".to_owned(), ..Default::default() };
+    assert_eq!(seen("GetStock", &read.encode_to_vec()), before + 3);
+    let streamed = shop.door.execute(&[command(lock("four", 1)).encode_to_vec()]);
+    assert_eq!(streamed.iter().map(|it| it.seen).collect::<Vec<_>>(), [before + 4]);
 }
 
 #[test]

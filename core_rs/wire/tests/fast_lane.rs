@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use client::stock_service_client::StockServiceClient;
 use common::{Shop, answered, command, info, lock, lock_as, refused, request_id};
-use lockstock_wire::fast_lane::{FastLane, ServeError, Settings};
+use lockstock_wire::fast_lane::{Authorize, FastLane, ServeError, Settings};
 use lockstock_wire::proto::google::rpc;
 use lockstock_wire::proto::lockstock::v1 as pb;
 use lockstock_wire::status::ErrorInfo;
@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -48,8 +48,13 @@ struct Lane {
 
 impl Lane {
     fn serve(settings: Settings) -> Self {
+        Self::behind(None, settings)
+    }
+
+    /// With this hook in front of every call.
+    fn behind(hook: Option<Arc<Authorize>>, settings: Settings) -> Self {
         let shop = Shop::open();
-        let lane = FastLane::serve(Arc::clone(&shop.door), "127.0.0.1:0", settings, None).unwrap();
+        let lane = FastLane::serve(Arc::clone(&shop.door), "127.0.0.1:0", settings, hook).unwrap();
         Self { shop, lane: Arc::new(lane) }
     }
 
@@ -90,6 +95,28 @@ async fn a_lock_is_answered_and_its_repetition_gets_the_same_answer() {
     let again = client.lock(request).await.unwrap().into_inner();
     assert_eq!(again, pb::Answer { replayed: true, ..first });
     assert_eq!(lane.shop.available("BOOK", "SH"), 90);
+}
+
+#[tokio::test]
+async fn whom_the_hook_does_not_let_in_is_refused_by_the_method_and_changes_nothing() {
+    let hook: Arc<Authorize> = Arc::new(|caller, method| {
+        caller.get("clerk").is_some_and(|clerk| clerk == "anna") && !method.ends_with("/Execute")
+    });
+    let lane = Lane::behind(Some(hook), Settings::default());
+    let mut client = lane.client().await;
+    let status = client.lock(lock("order", 1)).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    let refused = details(&status);
+    assert_eq!(refused.reason, "PERMISSION_DENIED");
+    assert_eq!(refused.metadata["method"], "/lockstock.v1.StockService/Lock");
+    let mut known = Request::new(lock("order", 1));
+    known.metadata_mut().insert("clerk", "anna".parse().unwrap());
+    client.lock(known).await.unwrap();
+    let mut known = Request::new(tokio_stream::iter([command(lock("other", 1))]));
+    known.metadata_mut().insert("clerk", "anna".parse().unwrap());
+    let status = client.execute(known).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    assert_eq!(lane.shop.available("BOOK", "SH"), 99);
 }
 
 #[tokio::test]

@@ -80,8 +80,11 @@ def verify(
     """Journal, snapshots, database and every invariant, offline. Exit code 1 if anything is not so."""
     settings = _settings(data_dir, database_url)
     _journal_stands_in(settings.data_dir)
-    with progress.shown(quiet=json) as watch:
-        verified = verify_directory(settings.data_dir, settings.database, watch)
+    try:
+        with progress.shown(quiet=json) as watch:
+            verified = verify_directory(settings.data_dir, settings.database, watch)
+    except ProjectionError as error:
+        fail(str(error), Exit.USAGE)
     if json:
         show_json({**asdict(verified), "on_hand": verified.on_hand})
     else:

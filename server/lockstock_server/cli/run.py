@@ -79,13 +79,13 @@ def config_show(json: Json = False) -> None:
     """The settings in force, with their variables."""
     settings = settings_in_force()
     if json:
-        show_json(settings.model_dump(mode="json"))
+        show_json(settings.shown())
         return
     show_table(
         "settings",
         [
             {"variable": f"LOCKSTOCK_{name.upper()}", "value": value}
-            for name, value in settings.model_dump(mode="json").items()
+            for name, value in settings.shown().items()
         ],
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
+from lockstock_server.masking import masked, masked_url
 from lockstock_server.projection import schema
 from lockstock_server.projection.errors import DatabaseAwayError, ProjectionError
 
@@ -47,9 +48,10 @@ def parse_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
+        # A port that is no number is a ValueError of its own.
         raise ProjectionError(
-            f"{url!r} is no database URL: write sqlite:///path or postgresql+psycopg://user@host/name."
+            f"{masked_url(url)!r} is no database URL: write sqlite:///path or postgresql+psycopg://user@host/name."
         ) from error
     match parsed.get_backend_name():
         case "sqlite":
@@ -76,7 +78,9 @@ def open_database(url: str) -> Engine:
         alive = {"connect_timeout": _CONNECT_SECONDS, "keepalives_idle": 5, "tcp_user_timeout": _SILENCE_MS}
         return create_engine(parsed, pool_pre_ping=True, connect_args=alive)
     except (ArgumentError, NoSuchModuleError) as error:
-        raise ProjectionError(f"{url!r} cannot be used as a database URL: {error}.") from error
+        raise ProjectionError(
+            f"{masked_url(url)!r} cannot be used as a database URL: {masked(str(error))}."
+        ) from error
 
 
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -109,7 +113,7 @@ def is_sqlite(bind: Engine | Connection) -> bool:
 def away(error: Exception) -> DatabaseAwayError:
     """What a driver's error is to us: the database cannot be used now, in one line."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return DatabaseAwayError(" ".join(str(cause).split()) or type(cause).__name__)
+    return DatabaseAwayError(masked(" ".join(str(cause).split())) or type(cause).__name__)
 
 
 def position_in(connection: Connection, *, lock: bool = False) -> Position | None:

@@ -14,7 +14,7 @@ fn at_seventy_percent_new_locks_are_refused_and_the_rest_goes_on_to_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |config| config.in_flight_records_max = 10);
     let shop = shop.stocked(100);
-    memory.hold();
+    let _held = memory.hold();
     for at in 0..7 {
         assert!(matches!(shop.reply(lock(&format!("order-{at}"), 1)), Reply::Done(_)), "{at}");
     }
@@ -35,7 +35,7 @@ fn the_commands_of_one_batch_count_each_other() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |config| config.in_flight_records_max = 10);
     let shop = shop.stocked(100);
-    memory.hold();
+    let _held = memory.hold();
     let ids: Vec<String> = (0..9).map(|at| format!("order-{at}")).collect();
     let executed = shop.engine.execute(ids.iter().map(|id| request(shop.number(), lock(id, 1))).collect());
     let granted = executed.replies.iter().filter(|reply| matches!(reply, Reply::Done(_))).count();
@@ -49,7 +49,7 @@ fn bytes_in_flight_are_bounded_too() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |config| config.in_flight_bytes_max = 1_000);
     let shop = shop.stocked(1_000);
-    memory.hold();
+    let _held = memory.hold();
     let mut granted = 0;
     while let Reply::Done(_) = shop.reply(lock(&format!("order-{granted}"), 1)) {
         granted += 1;

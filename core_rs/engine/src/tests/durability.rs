@@ -23,7 +23,7 @@ fn nobody_is_released_before_the_sync_is_through() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = quiet(shop);
-    memory.hold();
+    let _held = memory.hold();
     let executed = shop.execute(lock("order", 1));
     assert!(matches!(executed.replies[0], Reply::Done(_)));
     memory.wait_begun(memory.begun().max(3));
@@ -47,7 +47,7 @@ fn a_read_and_a_refusal_name_what_they_saw_although_it_is_not_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = quiet(shop);
-    memory.hold();
+    let _held = memory.hold();
     let all = shop.execute(lock("all", 100));
     let (available, seen) = shop.engine.read(|state, _| super::shop::book(state, Counter::Available));
     assert_eq!((available, seen), (0, all.seen));
@@ -66,7 +66,7 @@ fn a_known_key_is_not_recalled_before_its_record_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = quiet(shop);
-    memory.hold();
+    let _held = memory.hold();
     let executed = shop.execute(lock("order", 1));
     let error = shop.engine.event(executed.seen).unwrap_err();
     assert!(matches!(error, crate::RecallError::NotDurable { .. }), "{error}");
@@ -79,7 +79,7 @@ fn while_one_batch_is_synced_the_next_one_fills() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |config| config.segment_bytes = 1 << 20);
     let shop = quiet(shop);
-    memory.hold();
+    let _held = memory.hold();
     let begun = memory.begun();
     shop.execute(lock("first", 1));
     memory.wait_begun(begun + 1);
@@ -133,7 +133,7 @@ fn after_a_failed_sync_nothing_more_is_acknowledged_and_everybody_is_told() {
     let shop = quiet(shop);
     let (told, heard) = mpsc::channel();
     shop.engine.on_failure(Box::new(move |sentence| told.send(sentence.to_owned()).unwrap()));
-    memory.hold();
+    let _held = memory.hold();
     memory.fail_next();
     let durable = shop.engine.durable();
     let executed = shop.execute(lock("order", 1));
@@ -162,7 +162,7 @@ fn closing_makes_durable_what_is_in_flight_and_refuses_what_comes_after() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = quiet(shop);
-    memory.hold();
+    let _held = memory.hold();
     let executed = shop.execute(lock("order", 1));
     shop.engine.drain();
     assert_eq!(shop.reason(increase(1)), Reason::Draining);

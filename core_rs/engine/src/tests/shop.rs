@@ -178,6 +178,16 @@ pub fn open(dir: &Path) -> (Shop, Recovery) {
     try_open(config(dir)).unwrap()
 }
 
+/// Syncs wait while this is there, or until they are released: a test that fails meanwhile must not wait for ever.
+#[must_use]
+pub struct Hold(Arc<Memory>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
 /// What a log with memory remembers, and how it is told to behave.
 #[derive(Default)]
 pub struct Memory {
@@ -198,8 +208,9 @@ struct Kept {
 }
 
 impl Memory {
-    pub fn hold(&self) {
+    pub fn hold(self: &Arc<Self>) -> Hold {
         self.state.lock().held = true;
+        Hold(Arc::clone(self))
     }
 
     pub fn release(&self) {

@@ -1,5 +1,8 @@
 //! Snapshots, and the checkpoints they are compared with.
 
+use std::io::Read;
+
+use lockstock_journal::snapshot;
 use lockstock_stock::command::Command;
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::{Change, Event, Operation};
@@ -120,6 +123,27 @@ fn a_damaged_snapshot_is_passed_over_with_a_note_and_costs_no_data() {
 }
 
 #[test]
+fn a_snapshot_whose_bytes_are_whole_and_whose_state_is_not_the_one_it_names_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let shop = open(dir.path()).0.stocked(100);
+    shop.done(lock("order", 1));
+    let info = shop.engine.snapshot_now().unwrap();
+    let (stands, journal) = (shop.stands(), shop.engine.journal_id());
+    shop.engine.close().unwrap();
+    drop(shop);
+    let snapshots = Layout::of(dir.path()).snapshots;
+    let whole = snapshot::read(&snapshots, journal, info.sequence).unwrap();
+    let mut body = Vec::new();
+    whole.body().unwrap().read_to_end(&mut body).unwrap();
+    let another = whole.state_hash ^ 1;
+    snapshot::write(&snapshots, journal, info.sequence, another, |out| out.write_all(&body)).unwrap();
+    let (shop, recovery) = open(dir.path());
+    assert_eq!((recovery.snapshot_sequence, recovery.replayed), (0, stands.0));
+    assert_eq!(recovery.notes.len(), 1, "{:?}", recovery.notes);
+    assert_eq!(shop.stands(), stands);
+}
+
+#[test]
 fn a_replay_that_disagrees_with_the_engine_ends_the_service_loudly() {
     let dir = tempfile::tempdir().unwrap();
     let shop = open(dir.path()).0.stocked(100);
@@ -159,7 +183,7 @@ fn who_waits_for_a_snapshot_is_told_when_the_engine_closes() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});
     let shop = shop.stocked(10);
-    memory.hold();
+    let _held = memory.hold();
     let begun = memory.begun();
     shop.execute(lock("order", 1));
     memory.wait_begun(begun + 1);
