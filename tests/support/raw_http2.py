@@ -177,6 +177,11 @@ class Sender:
         if end and not self.ended:
             self.line.send(DataFrame(stream, b"", flags=["END_STREAM"]))
 
+    def until(self, found: Callable[[Frame], bool]) -> None:
+        """Takes note of all that comes, up to what is looked for."""
+        while not found(frame := self.line.frame()):
+            self._take(frame)
+
     def _take(self, frame: Frame) -> bool:
         """Takes note of a frame; whether it was the first settings."""
         if isinstance(frame, WindowUpdateFrame) and frame.stream_id:

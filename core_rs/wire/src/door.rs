@@ -39,6 +39,16 @@ pub struct Called {
 }
 
 impl Called {
+    /// How long the answer is, in bytes; 0 while it stands in the journal.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match &self.reply {
+            Held::Ready(Ok(bytes)) => bytes.len(),
+            Held::Ready(Err(failure)) => failure.status.len(),
+            Held::Later(..) => 0,
+        }
+    }
+
     /// Whether finishing reads the journal: the first answers to repeated requests are there.
     #[must_use]
     pub const fn reads_journal(&self) -> bool {

@@ -14,7 +14,7 @@ mod client {
     include!(concat!(env!("OUT_DIR"), "/clients/lockstock.v1.rs"));
 }
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -344,6 +344,35 @@ async fn one_connection_more_than_allowed_is_closed_at_once() {
     client.lock(lock("another", 1)).await.unwrap();
     let request = pb::GetReservationRequest { reservation_id: "another".to_owned() };
     assert!(client.get_reservation(request).await.is_ok());
+}
+
+/// Says something on a new connection and then nothing any more; whether the server ends it.
+async fn ended_after(lane: &Lane, said: &'static [u8]) -> bool {
+    let address = lane.lane.address();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut line = std::net::TcpStream::connect(address).unwrap();
+        line.set_read_timeout(Some(LONG)).unwrap();
+        line.write_all(said).unwrap();
+        match line.read_to_end(&mut Vec::new()) {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    });
+    ended.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_that_never_greets_is_ended() {
+    let lane = Lane::serve(Settings { greeting_timeout_ms: 50, ..Settings::default() });
+    assert!(ended_after(&lane, b"").await);
+    assert!(ended_after(&lane, b"PRI * HTTP/2.0").await);
+}
+
+#[tokio::test]
+async fn a_connection_that_greets_and_answers_no_ping_is_ended() {
+    let quick = Settings { keepalive_interval_ms: 50, keepalive_timeout_ms: 50, ..Settings::default() };
+    let lane = Lane::serve(quick);
+    assert!(ended_after(&lane, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await);
 }
 
 #[tokio::test]

@@ -9,8 +9,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Sleep;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
+
+use super::peer::Peer;
 
 /// After an error of the listener (too many open files), to leave the processor to others.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -18,11 +21,26 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// One connection; its place is free again when it is dropped.
 pub(super) struct Connection {
     stream: TcpStream,
+    peer: Peer,
+    greeting: Option<Greeting>,
     _place: OwnedSemaphorePermit,
 }
 
+/// What a client says first. Until it has, nothing else asks whether anybody is there.
+struct Greeting {
+    missing: usize,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// The client's preface of HTTP/2 has so many bytes.
+const PREFACE_BYTES: usize = 24;
+
 /// Takes connections until nobody wants them any more; the listener is closed then.
-pub(super) fn incoming(listener: TcpListener, most: usize) -> ReceiverStream<io::Result<Connection>> {
+pub(super) fn incoming(
+    listener: TcpListener,
+    most: usize,
+    greeting_timeout: Duration,
+) -> ReceiverStream<io::Result<Connection>> {
     let (sender, receiver) = mpsc::channel(1);
     let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
     tokio::spawn(async move {
@@ -39,7 +57,10 @@ pub(super) fn incoming(listener: TcpListener, most: usize) -> ReceiverStream<io:
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
             // Small answers must not wait for each other; where it fails, they are only later.
             let _ = stream.set_nodelay(true);
-            if sender.send(Ok(Connection { stream, _place: place })).await.is_err() {
+            let deadline = Box::pin(tokio::time::sleep(greeting_timeout));
+            let greeting = Some(Greeting { missing: PREFACE_BYTES, deadline });
+            let connection = Connection { stream, peer: Peer::default(), greeting, _place: place };
+            if sender.send(Ok(connection)).await.is_err() {
                 return;
             }
         }
@@ -48,10 +69,10 @@ pub(super) fn incoming(listener: TcpListener, most: usize) -> ReceiverStream<io:
 }
 
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
@@ -61,7 +82,17 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Some(greeting) = &mut self.greeting {
+            greeting.missing = greeting.missing.saturating_sub(buffer.filled().len() - before);
+            if greeting.missing == 0 {
+                self.greeting = None;
+            } else if greeting.deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 

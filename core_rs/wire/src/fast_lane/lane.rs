@@ -15,7 +15,8 @@ use tonic::server::{Grpc, StreamingService, UnaryService};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tower_service::Service;
 
-use super::codec::Raw;
+use super::codec::{Answer, Raw};
+use super::peer::{Arriving, Leaving, Peer, SMALL, Share};
 use super::stream::{Results, execute};
 use super::waiters::Waiters;
 use crate::door::{Called, Door};
@@ -37,6 +38,8 @@ pub(super) struct Node {
     pub waiters: Waiters,
     pub message_bytes_max: usize,
     pub stream_window: usize,
+    pub unfinished_bytes_max: usize,
+    pub unread_bytes_max: usize,
     /// Becomes true when the lane stops: streams end then.
     pub stopping: watch::Receiver<bool>,
 }
@@ -48,6 +51,12 @@ impl Node {
         let (caller, method) = (MetadataMap::from_headers(request.headers().clone()), request.uri().path());
         let refusal = || Refusal::PermissionDenied { method: method.to_owned() };
         (!allows(&caller, method)).then(|| status(self.door.failure(&refusal())))
+    }
+
+    /// What a call is refused with whose connection has so much open already.
+    fn overloaded(&self, name: &str, most: usize) -> Status {
+        let limit = format!("{name} of this connection {most}");
+        status(self.door.failure(&Refusal::Overloaded { limit }))
     }
 
     /// The answer to a call, as soon as it may leave.
@@ -132,41 +141,79 @@ impl<S> Served for S where
 
 fn stock(node: Arc<Node>, request: http::Request<Body>) -> Boxed<Result<http::Response<Body>, Infallible>> {
     Box::pin(async move {
-        let mut grpc = Grpc::new(Raw).max_decoding_message_size(node.message_bytes_max);
+        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+        let (request, arriving) = counted(&node, &peer, request);
+        let mut grpc = Grpc::new(Raw { arriving }).max_decoding_message_size(node.message_bytes_max);
         let response = if request.uri().path() == EXECUTE {
-            grpc.streaming(Stream(node), request).await
+            grpc.streaming(Stream { node, peer }, request).await
         } else {
             let path = request.uri().path().to_owned();
-            grpc.unary(Unary { node, path }, request).await
+            grpc.unary(Unary { node, path, peer }, request).await
         };
-        Ok(response)
+        Ok(kept(response))
     })
+}
+
+/// A request whose bytes count for its connection until they are read.
+fn counted(node: &Arc<Node>, peer: &Peer, request: http::Request<Body>) -> (http::Request<Body>, Arc<Share>) {
+    let share = Arc::new(peer.unfinished.keep(0));
+    let arriving = Arc::clone(&share);
+    let most = node.unfinished_bytes_max;
+    let node = Arc::clone(node);
+    let refusal = Box::new(move || node.overloaded("unfinished_bytes_max", most));
+    (request.map(|body| Body::new(Arriving { body, share: arriving, most, refusal })), share)
+}
+
+/// A large answer counts for its connection until that has taken it.
+fn kept(mut response: http::Response<Body>) -> http::Response<Body> {
+    match response.extensions_mut().remove::<Arc<Share>>() {
+        Some(share) => response.map(|body| Body::new(Leaving { body, share })),
+        None => response,
+    }
 }
 
 struct Unary {
     node: Arc<Node>,
     path: String,
+    peer: Peer,
 }
 
 impl UnaryService<Bytes> for Unary {
-    type Response = Vec<u8>;
-    type Future = Boxed<Result<Response<Vec<u8>>, Status>>;
+    type Response = Answer;
+    type Future = Boxed<Result<Response<Answer>, Status>>;
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let node = Arc::clone(&self.node);
+        let unread = &self.peer.unread;
+        if unread.bytes() >= node.unread_bytes_max {
+            let refused = node.overloaded("unread_bytes_max", node.unread_bytes_max);
+            return Box::pin(async move { Err(refused) });
+        }
         let called = node.door.call(Caller::Outside, &self.path, &request.into_inner());
-        Box::pin(async move { node.answer(called).await.map(Response::new) })
+        let share = (called.bytes() > SMALL).then(|| Arc::new(unread.keep(called.bytes())));
+        Box::pin(async move {
+            let bytes = node.answer(called).await?;
+            let mut response = Response::new(Answer { bytes, _share: None });
+            if let Some(share) = share {
+                response.extensions_mut().insert(share);
+            }
+            Ok(response)
+        })
     }
 }
 
-struct Stream(Arc<Node>);
+struct Stream {
+    node: Arc<Node>,
+    peer: Peer,
+}
 
 impl StreamingService<Bytes> for Stream {
-    type Response = Vec<u8>;
+    type Response = Answer;
     type ResponseStream = Results;
     type Future = std::future::Ready<Result<Response<Results>, Status>>;
 
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
-        std::future::ready(Ok(Response::new(execute(Arc::clone(&self.0), request.into_inner()))))
+        let results = execute(Arc::clone(&self.node), self.peer.clone(), request.into_inner());
+        std::future::ready(Ok(Response::new(results)))
     }
 }

@@ -3,6 +3,7 @@
 mod codec;
 mod connection;
 mod lane;
+mod peer;
 mod settings;
 mod stream;
 mod waiters;
@@ -35,6 +36,14 @@ pub use tonic::metadata::{KeyAndValueRef, MetadataMap};
 /// Bytes a call may send before they are read, and a connection in all: a batch need not come in small sips.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+/// The longest question about health or services, in bytes: names, and no more.
+const QUESTION_BYTES_MAX: usize = 16 << 10;
+/// Calls that a caller has reset before they were looked at; one more ends the connection. The library's own bound
+/// of 20 ended connections of honest clients that gave up many calls at once, and the others on it with them.
+const RESET_BEFORE_ACCEPT_MAX: usize = 1_024;
+/// Calls that were reset for the caller's faults and are still remembered; one more ends the connection.
+const RESET_BY_FAULT_MAX: usize = 1_024;
 
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 const REFLECTION_SERVICE: &str = "grpc.reflection.v1.ServerReflection";
@@ -164,7 +173,10 @@ fn reflection() -> Result<
     };
     let v1 = describe().with_service_name(REFLECTION_SERVICE).build_v1()?;
     let v1alpha = describe().with_service_name(REFLECTION_SERVICE_ALPHA).build_v1alpha()?;
-    Ok((v1, v1alpha))
+    Ok((
+        v1.max_decoding_message_size(QUESTION_BYTES_MAX),
+        v1alpha.max_decoding_message_size(QUESTION_BYTES_MAX),
+    ))
 }
 
 /// Serves until it is told to stop and is done, or its time is over. Whether all calls were answered.
@@ -176,6 +188,7 @@ async fn run(
     stopped: watch::Receiver<Option<Duration>>,
 ) -> Result<bool, ServeError> {
     let (reporter, health) = tonic_health::server::health_reporter();
+    let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
     reporter.set_service_status(STOCK_SERVICE, ServingStatus::Serving).await;
     let (reflection, reflection_alpha) = reflection()?;
     let (stopping, streams) = watch::channel(false);
@@ -185,10 +198,16 @@ async fn run(
         authorize,
         message_bytes_max: settings.message_bytes_max,
         stream_window: settings.stream_window,
+        unfinished_bytes_max: settings.unfinished_bytes_max,
+        unread_bytes_max: settings.unread_bytes_max,
         stopping: streams,
     });
     let lane = Lane { node, health, reflection, reflection_alpha };
-    let incoming = incoming(tokio::net::TcpListener::from_std(listener)?, settings.connections_max);
+    let incoming = incoming(
+        tokio::net::TcpListener::from_std(listener)?,
+        settings.connections_max,
+        settings.greeting_timeout(),
+    );
     let signal = {
         let stopped = stopped.clone();
         async move {
@@ -213,6 +232,8 @@ fn server(settings: &Settings) -> Server {
         .http2_keepalive_interval(Some(settings.keepalive_interval()))
         .http2_keepalive_timeout(Some(settings.keepalive_timeout()))
         .http2_max_header_list_size(settings.header_list_bytes_max)
+        .http2_max_pending_accept_reset_streams(Some(RESET_BEFORE_ACCEPT_MAX))
+        .http2_max_local_error_reset_streams(Some(RESET_BY_FAULT_MAX))
 }
 
 /// Says so to whoever watches, and ends their watching, which would hold the connection open.

@@ -22,10 +22,17 @@ pub struct Settings {
     pub keepalive_interval_ms: u64,
     /// How long it has to answer, in milliseconds.
     pub keepalive_timeout_ms: u64,
+    /// How long a client has for the first bytes of HTTP/2, in milliseconds.
+    pub greeting_timeout_ms: u64,
     /// The most bytes of headers of a call.
     pub header_list_bytes_max: u32,
     /// Commands of one `Execute` stream that may be in flight.
     pub stream_window: usize,
+    /// Bytes of requests that have not come in full, on one connection; beyond it calls end with `OVERLOADED`.
+    pub unfinished_bytes_max: usize,
+    /// Bytes of answers that one connection has not taken; beyond it calls are refused with `OVERLOADED`, and
+    /// streams are not read.
+    pub unread_bytes_max: usize,
 }
 
 impl Default for Settings {
@@ -37,8 +44,11 @@ impl Default for Settings {
             streams_per_connection_max: 1_000,
             keepalive_interval_ms: 30_000,
             keepalive_timeout_ms: 20_000,
+            greeting_timeout_ms: 20_000,
             header_list_bytes_max: 16 << 10,
             stream_window: 1_024,
+            unfinished_bytes_max: 4 * MESSAGE_BYTES_MAX,
+            unread_bytes_max: 4 * MESSAGE_BYTES_MAX,
         }
     }
 }
@@ -52,6 +62,10 @@ impl Settings {
         Duration::from_millis(self.keepalive_timeout_ms)
     }
 
+    pub(super) const fn greeting_timeout(&self) -> Duration {
+        Duration::from_millis(self.greeting_timeout_ms)
+    }
+
     /// Settings that nothing can be served under, as a sentence.
     pub(super) fn check(&self) -> Result<(), String> {
         let at_least = [
@@ -61,6 +75,8 @@ impl Settings {
             ("streams_per_connection_max", self.streams_per_connection_max as usize, 1),
             ("header_list_bytes_max", self.header_list_bytes_max as usize, 4 << 10),
             ("stream_window", self.stream_window, 1),
+            ("unfinished_bytes_max", self.unfinished_bytes_max, self.message_bytes_max),
+            ("unread_bytes_max", self.unread_bytes_max, 1),
         ];
         match at_least.iter().find(|(_, value, least)| value < least) {
             Some((name, value, least)) => Err(format!("{name} is {value}, but must be at least {least}")),

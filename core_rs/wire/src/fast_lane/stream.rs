@@ -12,11 +12,13 @@ use tokio_stream::Stream as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::codec::Answer;
 use super::lane::{Node, status};
+use super::peer::{Peer, Share};
 use crate::door::Called;
 
 /// The results, as they leave.
-pub(super) type Results = ReceiverStream<Result<Vec<u8>, Status>>;
+pub(super) type Results = ReceiverStream<Result<Answer, Status>>;
 
 /// Commands run under one hold of the engine's lock, which takes no more either.
 const TOGETHER_MAX: usize = 256;
@@ -26,14 +28,16 @@ const LEAVING_MAX: usize = 256;
 /// Commands that were run together, with their places in the window.
 struct Run {
     called: Vec<Called>,
+    /// Their results, which the connection has not taken.
+    share: Arc<Share>,
     places: OwnedSemaphorePermit,
 }
 
 /// Serves one stream until the caller has closed its side, or the lane stops: what was taken is answered.
-pub(super) fn execute(node: Arc<Node>, commands: Streaming<Bytes>) -> Results {
+pub(super) fn execute(node: Arc<Node>, peer: Peer, commands: Streaming<Bytes>) -> Results {
     let (leaving, results) = mpsc::channel(LEAVING_MAX);
     let (runs, queue) = mpsc::channel(node.stream_window);
-    let taken = tokio::spawn(take(Arc::clone(&node), commands, runs));
+    let taken = tokio::spawn(take(Arc::clone(&node), peer, commands, runs));
     tokio::spawn(async move {
         if give(&node, queue, &leaving).await
             && let Ok(Err(end)) = taken.await
@@ -48,6 +52,7 @@ pub(super) fn execute(node: Arc<Node>, commands: Streaming<Bytes>) -> Results {
 /// Takes commands and runs them. `Err`: what the stream ends with.
 async fn take(
     node: Arc<Node>,
+    peer: Peer,
     mut commands: Streaming<Bytes>,
     runs: mpsc::Sender<Run>,
 ) -> Result<(), Status> {
@@ -60,6 +65,12 @@ async fn take(
             place = Arc::clone(&window).acquire_owned() => place,
         };
         let Ok(mut places) = place else { return Ok(()) };
+        // Who takes no results is not asked for more commands.
+        tokio::select! {
+            biased;
+            () = runs.closed() => return Ok(()),
+            () = peer.unread.below(node.unread_bytes_max) => {}
+        }
         let first = tokio::select! {
             biased;
             () = runs.closed() => return Ok(()),
@@ -85,7 +96,8 @@ async fn take(
             }
         }
         let called = node.door.execute(&together);
-        if runs.send(Run { called, places }).await.is_err() {
+        let share = Arc::new(peer.unread.keep(called.iter().map(Called::bytes).sum()));
+        if runs.send(Run { called, share, places }).await.is_err() {
             return Ok(());
         }
         if let Some(end) = end {
@@ -109,11 +121,12 @@ async fn arrived(commands: &mut Streaming<Bytes>) -> Option<Option<Result<Bytes,
 async fn give(
     node: &Arc<Node>,
     mut queue: mpsc::Receiver<Run>,
-    leaving: &mpsc::Sender<Result<Vec<u8>, Status>>,
+    leaving: &mpsc::Sender<Result<Answer, Status>>,
 ) -> bool {
     while let Some(run) = queue.recv().await {
         for called in run.called {
             let result = node.answer(called).await;
+            let result = result.map(|bytes| Answer { bytes, _share: Some(Arc::clone(&run.share)) });
             let failed = result.is_err();
             if leaving.send(result).await.is_err() || failed {
                 return false;
