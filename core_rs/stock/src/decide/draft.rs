@@ -270,11 +270,10 @@ impl<'s> Draft<'s> {
         self.changes.extend(short.into_iter().map(Change::Exception));
     }
 
-    /// The event.
+    /// The event, but for the fingerprint: the request gives it away once the event stands.
     pub fn finish(self, operation: Operation, request: &Request<'_>) -> Event {
         let mut event = self.finish_own(operation);
         event.key = request.key;
-        event.fingerprint.clone_from(&request.fingerprint);
         event.reason = request.reason.into();
         event.document = request.document.into();
         event

@@ -166,10 +166,6 @@ impl State {
                 let allocation = Allocation { warehouse, counters: [0; ALLOCATION_COUNTERS] };
                 let position = line.allocations.len();
                 tally.exists(hash::allocated_at(hash::allocation(no, movement.line, position), &allocation));
-                // Nearly every line stands in one warehouse: room for one, not for four.
-                if line.allocations.is_empty() {
-                    line.allocations.reserve_exact(1);
-                }
                 line.allocations.push(allocation);
                 work.undo.push(Undo::Allocation(no, movement.line));
                 position

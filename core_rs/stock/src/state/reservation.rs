@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, LINE_COUNTERS, LineCounter};
 use crate::event::{DeductionPolicy, Source};
+use crate::few::Few;
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
 
 /// What one warehouse holds for one line.
@@ -35,7 +36,7 @@ pub struct Line {
     /// Its counters, by [`LineCounter`].
     pub counters: [Units; LINE_COUNTERS],
     /// By warehouse, in plan order (the order in which units first came to it).
-    pub allocations: Vec<Allocation>,
+    pub allocations: Few<Allocation>,
 }
 
 impl Line {
@@ -150,7 +151,7 @@ pub struct Reservation {
     /// What it says of itself.
     pub attributes: Box<[u8]>,
     /// Its lines, numbered from 1.
-    pub lines: Vec<Line>,
+    pub lines: Few<Line>,
     /// The units its lines have locked, kept so that the index of deadlines need not sum them.
     pub(crate) locked: Units,
 }
