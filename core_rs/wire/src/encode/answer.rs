@@ -79,7 +79,7 @@ mod tests {
             outcome: Outcome::Partial,
             owner: Some(it("order")),
             deadline: Some(3_000_000),
-            movements: vec![NamedMovement {
+            movements: [NamedMovement {
                 kind: Kind::Lock,
                 sku: it("BOOK"),
                 warehouse: Some(it("SH")),
