@@ -35,9 +35,9 @@ impl<T> Few<T> {
         match std::mem::take(self) {
             Self::One(one) => Some(one),
             Self::Many(mut list) => {
-                let last = list.pop();
+                let taken = list.pop();
                 *self = Self::Many(list);
-                last
+                taken
             }
         }
     }

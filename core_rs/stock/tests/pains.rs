@@ -14,6 +14,7 @@ use lockstock_stock::command::{
 use lockstock_stock::counters::{AllocationCounter as A, Counter as C, LineCounter as L};
 use lockstock_stock::decide::availability;
 use lockstock_stock::event::{Event, Outcome};
+use lockstock_stock::few::Few;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::movement::Kind;
 use lockstock_stock::refusal::{Reason, Refusal};

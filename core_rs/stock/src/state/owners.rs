@@ -6,7 +6,7 @@ use super::work::{At, Touched, Undo, Work};
 use super::{
     Line, Owner, Owners, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash,
 };
-use crate::counters::{LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use crate::counters::{Counters, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
 use crate::event::{NewLine, NewReceipt, NewReservation, NewTransfer};
 use crate::few::Few;
 use crate::ids::{ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
@@ -245,7 +245,7 @@ fn new_owner(at: At, work: &mut Work) -> Result<OwnerNo, Violation> {
 }
 
 fn new_line(NewLine { sku, pool, policy }: NewLine) -> Line {
-    Line { sku, pool, policy, counters: [0; LINE_COUNTERS], allocations: Few::new() }
+    Line { sku, pool, policy, counters: Counters::ZERO, allocations: Few::new() }
 }
 
 fn put<V: Owner>(at: At, owners: &mut Owners<V>, new: V) -> Result<(), Violation> {
