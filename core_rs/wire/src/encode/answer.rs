@@ -87,7 +87,8 @@ mod tests {
                 line: 1,
                 quantity: 4,
                 pool: Some(it("SHARED")),
-            }],
+            }]
+            .into(),
             refused: vec![(1, 6)],
             split_exact: true,
             exceptions: vec![NamedException {
