@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::event::{Change, Event, Exception, ExceptionKind, Operation, Outcome};
+use crate::few::Few;
 use crate::ids::{LineNo, Micros, OwnerNo, RequestKey, Sequence, Units};
 use crate::movement::{Kind, Movement, OwnerKind};
 use crate::state::State;
@@ -58,7 +59,7 @@ pub struct Answer {
     /// The deadline that this operation set, if it set one.
     pub deadline: Option<Micros>,
     /// What moved (`REFUSE` rows apart).
-    pub movements: Vec<NamedMovement>,
+    pub movements: Few<NamedMovement>,
     /// What `ALLOW_PARTIAL` did not grant.
     pub refused: Vec<(LineNo, Units)>,
     /// False where a split was found greedily.
@@ -81,7 +82,7 @@ impl State {
             outcome: event.outcome,
             owner: owner.and_then(|(kind, no)| self.owner_name(kind, no)),
             deadline: None,
-            movements: Vec::with_capacity(event.changes.len()),
+            movements: Few::new(),
             refused: Vec::new(),
             split_exact: event.split_exact,
             exceptions: Vec::new(),

@@ -163,6 +163,70 @@ counters! {
     }
 }
 
+/// Counters of something that there are millions of: narrow while all of them fit, as nearly all do.
+#[derive(Clone, Debug)]
+pub struct Counters<const N: usize>(Width<N>);
+
+#[derive(Clone, Debug)]
+enum Width<const N: usize> {
+    Narrow([u32; N]),
+    Wide(Box<[Units; N]>),
+}
+
+impl<const N: usize> Counters<N> {
+    /// Nothing.
+    pub const ZERO: Self = Self(Width::Narrow([0; N]));
+
+    /// One counter, by its place.
+    #[must_use]
+    pub fn get(&self, at: usize) -> Units {
+        match &self.0 {
+            Width::Narrow(units) => units[at].into(),
+            Width::Wide(units) => units[at],
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> [Units; N] {
+        match &self.0 {
+            Width::Narrow(units) => units.map(Units::from),
+            Width::Wide(units) => **units,
+        }
+    }
+
+    /// Sets one.
+    pub(crate) fn set(&mut self, at: usize, units: Units) {
+        match (&mut self.0, u32::try_from(units)) {
+            (Width::Narrow(narrow), Ok(units)) => narrow[at] = units,
+            (Width::Wide(wide), _) => wide[at] = units,
+            (Width::Narrow(_), Err(_)) => {
+                let mut wide = self.all();
+                wide[at] = units;
+                self.0 = Width::Wide(Box::new(wide));
+            }
+        }
+    }
+}
+
+impl<const N: usize> From<[Units; N]> for Counters<N> {
+    fn from(all: [Units; N]) -> Self {
+        let mut counters = Self::ZERO;
+        for (at, units) in all.into_iter().enumerate() {
+            counters.set(at, units);
+        }
+        counters
+    }
+}
+
+impl<const N: usize> PartialEq for Counters<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.all() == other.all()
+    }
+}
+
+impl<const N: usize> Eq for Counters<N> {}
+
 /// The counters of one SKU in one warehouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cell(pub [Units; COUNTERS]);
@@ -192,5 +256,20 @@ impl Cell {
             - self.get(Counter::Shipped)
             - self.get(Counter::Lost)
             - self.get(Counter::WrittenOff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_hold_what_was_set_narrow_or_wide() {
+        let mut counters = Counters::<3>::ZERO;
+        for units in [0, 1, Units::from(u32::MAX), -1, Units::MAX, Units::MIN, 5] {
+            counters.set(1, units);
+            assert_eq!((counters.get(1), counters.all()), (units, [0, units, 0]));
+            assert_eq!(counters, Counters::from([0, units, 0]), "its history does not show");
+        }
     }
 }

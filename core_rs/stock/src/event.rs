@@ -2,6 +2,7 @@
 //! created), never intentions, so that an old journal replays under new rules.
 
 use crate::command::{DocumentKind, WarehouseState};
+use crate::few::Few;
 use crate::ids::{
     ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, Sequence, SkuIx, Units, WarehouseIx,
 };
@@ -273,7 +274,7 @@ pub struct NewReservation {
     /// What it says of itself.
     pub attributes: Box<[u8]>,
     /// Its lines, numbered from 1.
-    pub lines: Box<[NewLine]>,
+    pub lines: Few<NewLine>,
 }
 
 /// A new receipt; its number is the event's sequence.

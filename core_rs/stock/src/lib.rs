@@ -11,6 +11,7 @@ pub mod command;
 pub mod counters;
 pub mod decide;
 pub mod event;
+pub mod few;
 pub mod ids;
 pub mod limits;
 pub mod machine;

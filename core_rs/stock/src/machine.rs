@@ -74,14 +74,14 @@ impl Machine {
     /// Runs a request. The events to be journalled, in order, are pushed; a refused request may still have
     /// swept locks that were due.
     #[allow(clippy::needless_pass_by_value, reason = "a request is run once")]
-    pub fn step(&mut self, request: Request<'_>, now: Micros, events: &mut Vec<Event>) -> Reply {
+    pub fn step(&mut self, mut request: Request<'_>, now: Micros, events: &mut Vec<Event>) -> Reply {
         let now = now.max(self.state.clock());
         match self.recognise(&request, now) {
             Ok(None) => {}
             Ok(Some(reply)) => return reply,
             Err(refusal) => return Reply::Refused(refusal),
         }
-        match self.run(&request, now, events) {
+        match self.run(&mut request, now, events) {
             Ok(answer) => Reply::Done(answer),
             Err(refusal) => Reply::Refused(refusal),
         }
@@ -105,7 +105,7 @@ impl Machine {
 
     fn run(
         &mut self,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
         now: Micros,
         events: &mut Vec<Event>,
     ) -> Result<Answer, Refusal> {
@@ -115,7 +115,8 @@ impl Machine {
         loop {
             let decided = decide(&self.state, &self.limits, request, now);
             if !falls_short(&decided) || !self.due(now) {
-                let event = decided?;
+                let mut event = decided?;
+                event.fingerprint = std::mem::take(&mut request.fingerprint);
                 self.accept(&event).map_err(violated)?;
                 let answer = self.state.answer(&event);
                 events.push(event);

@@ -14,6 +14,7 @@ use lockstock_stock::command::{
 use lockstock_stock::counters::{AllocationCounter as A, Counter as C, LineCounter as L};
 use lockstock_stock::decide::availability;
 use lockstock_stock::event::{Event, Outcome};
+use lockstock_stock::few::Few;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::movement::Kind;
 use lockstock_stock::refusal::{Reason, Refusal};
@@ -55,7 +56,7 @@ fn pain_02_a_payment_too_late_says_sold_out_and_names_the_refund_due() {
     shop.now += MINUTE;
     shop.done(lock("quick", &[("pen", 1)]));
     let answer = shop.done(Command::Deduct(all("late")));
-    assert_eq!((answer.outcome, answer.movements), (Outcome::ExpiredSoldOut, Vec::new()));
+    assert_eq!((answer.outcome, answer.movements), (Outcome::ExpiredSoldOut, Few::new()));
     assert_eq!(shop.reservation("late").state(), ReservationState::RefundDue);
     shop.refused_with(Reason::RefundDue, Command::Deduct(all("late")));
 }
@@ -302,7 +303,7 @@ fn pain_15_a_master_that_sends_what_is_on_the_shelf_does_not_subtract_promises_t
     shop.done(on_hand(8, 10));
     assert_eq!((shop.available("pen", "w1"), shop.count("pen", "w1", C::Locked)), (5, 3));
     // The same number again changes nothing.
-    assert_eq!(shop.done(on_hand(8, 8)).movements, []);
+    assert_eq!(*shop.done(on_hand(8, 8)).movements, []);
     // It may not take what is promised.
     shop.refused_with(Reason::QuantityNotHeld, on_hand(2, 8));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockstock_engine::Engine;
+use lockstock_engine::{Engine, HOLD_COMMANDS_MAX};
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::Request;
 use lockstock_stock::decide;
@@ -52,7 +52,7 @@ impl Called {
     /// Whether finishing reads the journal: the first answers to repeated requests are there.
     #[must_use]
     pub const fn reads_journal(&self) -> bool {
-        matches!(self.reply, Held::Later(..))
+        matches!(self.reply, Held::Later(..) | Held::Rest { .. })
     }
 }
 
@@ -61,6 +61,11 @@ enum Held {
     Ready(Result<Vec<u8>, Failure>),
     /// Some of it stands in the journal.
     Later(Shape, Vec<Step>),
+    /// Of a batch: the results before those of which some stand in the journal, and these.
+    Rest {
+        results: Vec<u8>,
+        steps: Vec<Step>,
+    },
 }
 
 /// Which message the steps of a call make up.
@@ -68,7 +73,6 @@ enum Held {
 enum Shape {
     Answer,
     Result,
-    Batch,
     Change,
     Changes,
 }
@@ -79,6 +83,13 @@ enum Step {
     Done(Answer),
     Refused(Refusal),
     Known { sequence: Sequence, operation: Operation, fingerprint: Fingerprint },
+}
+
+impl Step {
+    /// Whether its answer stands in the journal.
+    const fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
 }
 
 /// What is shown of a step.
@@ -136,6 +147,10 @@ impl Door {
             Held::Later(shape, steps) => {
                 self.message(shape, steps.into_iter().map(|step| self.show(step)).collect())
             }
+            Held::Rest { mut results, steps } => {
+                self.append_results(steps, &mut results);
+                Ok(results)
+            }
         }
     }
 
@@ -168,10 +183,7 @@ impl Door {
             }
             Method::Planned(step) => Ok(self.run(Shape::Answer, &[*step])),
             Method::Execute => Ok(self.run(Shape::Result, &[command(bytes)])),
-            Method::ExecuteBatch => {
-                let asked: Vec<_> = batch(bytes)?.into_iter().map(operation).collect();
-                Ok(self.run(Shape::Batch, &asked))
-            }
+            Method::ExecuteBatch => Ok(self.run_batch(batch(bytes)?)),
             Method::GetStock => self.get_stock(&read(bytes)?),
             Method::BatchGetStock => self.batch_get_stock(&read(bytes)?),
             Method::GetSalesStock => self.get_sales_stock(&read(bytes)?),
@@ -195,6 +207,34 @@ impl Door {
     fn run<A: Asks>(&self, shape: Shape, asked: &[Result<A, Refusal>]) -> Called {
         let (steps, seen) = self.operations(asked);
         self.hold(shape, steps, seen)
+    }
+
+    /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
+    /// on the way is small, and the memory of one serves the next.
+    fn run_batch(&self, commands: Vec<v1::Command>) -> Called {
+        let (mut seen, mut results, mut rest) = (0, Vec::new(), Vec::new());
+        let mut commands = commands.into_iter();
+        while !commands.as_slice().is_empty() {
+            let asked: Vec<_> = commands.by_ref().take(HOLD_COMMANDS_MAX).map(operation).collect();
+            let (steps, saw) = self.operations(&asked);
+            seen = seen.max(saw);
+            if rest.is_empty() && !steps.iter().any(Step::is_known) {
+                self.append_results(steps, &mut results);
+            } else {
+                rest.extend(steps);
+            }
+        }
+        let reply =
+            if rest.is_empty() { Held::Ready(Ok(results)) } else { Held::Rest { results, steps: rest } };
+        Called { seen, reply }
+    }
+
+    /// Appends results of a batch, one after another as its message holds them.
+    fn append_results(&self, steps: Vec<Step>, out: &mut Vec<u8>) {
+        const RESULTS: u32 = 1;
+        for step in steps {
+            prost::encoding::message::encode(RESULTS, &self.result(self.show(step)), out);
+        }
     }
 
     fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>]) -> (Vec<Step>, Sequence) {
@@ -267,7 +307,7 @@ impl Door {
 
     fn hold(&self, shape: Shape, steps: Vec<Step>, seen: Sequence) -> Called {
         // Encoded at once where that is possible: the disk is busy in the meantime.
-        let later = steps.iter().any(|step| matches!(step, Step::Known { .. }));
+        let later = steps.iter().any(Step::is_known);
         let reply = if later {
             Held::Later(shape, steps)
         } else {
@@ -291,10 +331,6 @@ impl Door {
 
     fn message(&self, shape: Shape, shown: Vec<Shown>) -> Result<Vec<u8>, Failure> {
         match shape {
-            Shape::Batch => {
-                let results = shown.into_iter().map(|it| self.result(it)).collect();
-                Ok(v1::ExecuteBatchResponse { results }.encode_to_vec())
-            }
             Shape::Changes => {
                 let results = shown.into_iter().map(|it| self.changed(it)).collect();
                 Ok(internal::PutDocumentsBatchResponse { results }.encode_to_vec())

@@ -72,6 +72,30 @@ fn a_repeated_request_gets_the_first_answer_again_alone_and_in_a_batch() {
 }
 
 #[test]
+fn a_batch_of_several_holds_is_answered_in_order_also_what_was_answered_before() {
+    let shop = Shop::open();
+    let known = lock_as(&request_id(), "known", 1);
+    let first: pb::Answer = shop.call("Lock", &known).unwrap();
+    let places = [(0, "a"), (300, "known"), (301, "b"), (699, "c")];
+    let mut commands = vec![pb::Command::default(); 700];
+    for (place, reservation) in places {
+        commands[place] = command(if reservation == "known" { known.clone() } else { lock(reservation, 1) });
+    }
+    let batch = pb::ExecuteBatchRequest { commands };
+    let results = shop.call::<pb::ExecuteBatchResponse>("ExecuteBatch", &batch).unwrap().results;
+    assert_eq!(results.len(), 700);
+    for (place, result) in results.iter().enumerate() {
+        match places.iter().find(|(at, _)| *at == place) {
+            Some((_, "known")) => {
+                assert_eq!(*answered(result), pb::Answer { replayed: true, ..first.clone() });
+            }
+            Some((_, reservation)) => assert_eq!(answered(result).owner, *reservation),
+            None => assert!(matches!(result.result, Some(pb::result::Result::Status(_))), "{place}"),
+        }
+    }
+}
+
+#[test]
 fn a_request_id_with_another_body_is_refused_naming_the_field_and_the_first_use() {
     let shop = Shop::open();
     let id = request_id();

@@ -191,7 +191,7 @@ fn reservation_lines(state: &State, it: &Reservation, writer: &mut Writer) {
             pool_name(state, line.pool).into(),
             line.policy.name().into(),
         ];
-        writer.row(&row, &line.counters);
+        writer.row(&row, &line.counters.all());
     }
 }
 
@@ -201,7 +201,7 @@ fn allocations(state: &State, it: &Reservation, writer: &mut Writer) {
         let held = held.map(|(allocation, at)| (&*state.warehouse(allocation.warehouse).id, at, allocation));
         for (warehouse, position, allocation) in sorted(held, |(warehouse, ..)| warehouse) {
             let row: [Value<'_>; 4] = [(&*it.id).into(), number.into(), warehouse.into(), position.into()];
-            writer.row(&row, &allocation.counters);
+            writer.row(&row, &allocation.counters.all());
         }
     }
 }

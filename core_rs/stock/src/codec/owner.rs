@@ -132,11 +132,11 @@ impl Record for Reservation {
             writer.number(line.sku.0);
             writer.number(line.pool.0);
             writer.byte(line.policy as u8);
-            write_counters(writer, &line.counters);
+            write_counters(writer, &line.counters.all());
             writer.length(line.allocations.len());
             for allocation in &line.allocations {
                 writer.number(allocation.warehouse.0);
-                write_counters(writer, &allocation.counters);
+                write_counters(writer, &allocation.counters.all());
             }
         }
     }
@@ -184,9 +184,12 @@ fn read_line(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Line, CodecErro
         sku: bounds.read_sku(reader)?,
         pool: bounds.read_pool(reader)?,
         policy: read_policy(reader)?,
-        counters: read_counters(reader)?,
+        counters: read_counters(reader)?.into(),
         allocations: reader.list(ALLOCATION_BYTES_MIN, |reader| {
-            Ok(Allocation { warehouse: bounds.read_warehouse(reader)?, counters: read_counters(reader)? })
+            Ok(Allocation {
+                warehouse: bounds.read_warehouse(reader)?,
+                counters: read_counters(reader)?.into(),
+            })
         })?,
     })
 }

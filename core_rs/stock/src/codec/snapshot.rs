@@ -10,11 +10,11 @@ use std::sync::Arc;
 use super::CodecError;
 use super::bytes::{Reader, Writer};
 use super::change::{read_rule, write_rule};
-use super::stock::{Bounds, Filed, Numbered, Record, read_key, write_key};
+use super::stock::{Bounds, Filed, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
-use crate::state::{Names, Owners, State};
+use crate::state::{Owner, Owners, State};
 
 /// The version of the format, the first byte of the head.
 const VERSION: u8 = 1;
@@ -109,7 +109,7 @@ impl<W: Write> Output<'_, W> {
         list.into_iter().try_for_each(|one| self.record(|writer| one.write(writer)))
     }
 
-    fn owners<T: Numbered>(&mut self, owners: &Owners<T>) -> io::Result<()> {
+    fn owners<T: Record + Owner>(&mut self, owners: &Owners<T>) -> io::Result<()> {
         // They stand in the order of their numbers: that is how they came.
         self.records(owners.values())
     }
@@ -146,25 +146,21 @@ impl<R: Read> Input<'_, R> {
         (0..count).map(|_| self.record(T::read)).collect()
     }
 
-    fn owners<T: Numbered>(
+    fn owners<T: Record + Owner>(
         &mut self,
         what: &'static str,
         count: u64,
         last: u64,
-    ) -> Result<(Owners<T>, Names), CodecError> {
-        let (mut owners, mut names) = (Owners::default(), Names::default());
-        let mut before = 0;
+    ) -> Result<Owners<T>, CodecError> {
+        let mut owners = Owners::default();
         for _ in 0..count {
             let owner = self.record(T::read)?;
-            let (no, id) = (owner.no(), Arc::clone(owner.id()));
-            let once = names.insert(id, no);
-            if no.0 <= before || no.0 > last || !once {
-                return Err(CodecError::Inconsistent { what, number: no.0 });
+            let number = owner.no().0;
+            if number == 0 || number > last || !owners.push(owner) {
+                return Err(CodecError::Inconsistent { what, number });
             }
-            before = no.0;
-            owners.push(no, owner);
         }
-        Ok((owners, names))
+        Ok(owners)
     }
 }
 
@@ -248,10 +244,9 @@ impl State {
         state.channels = input.records(head.bounds.channels)?;
         state.pools = input.records(head.bounds.pools)?;
         read_documents(&mut input, &mut state, head.documents)?;
-        (state.reservations, state.reservation_names) =
-            input.owners("reservation", head.reservations, head.sequence)?;
-        (state.receipts, state.receipt_names) = input.owners("receipt", head.receipts, head.sequence)?;
-        (state.transfers, state.transfer_names) = input.owners("transfer", head.transfers, head.sequence)?;
+        state.reservations = input.owners("reservation", head.reservations, head.sequence)?;
+        state.receipts = input.owners("receipt", head.receipts, head.sequence)?;
+        state.transfers = input.owners("transfer", head.transfers, head.sequence)?;
         read_keys(&mut input, &mut state, head.keys)?;
         let mut more = [0];
         if input.from.read(&mut more)? != 0 {

@@ -9,7 +9,7 @@ use super::change::{read_document_kind, read_rule, read_warehouse_state, write_r
 use super::owner::{read_warehouses, write_warehouses};
 use crate::command::DocumentKind;
 use crate::counters::{COUNTERS, Cell, POOL_COUNTERS};
-use crate::ids::{OwnerNo, PoolIx, RequestKey, SkuIx, Units, WarehouseIx};
+use crate::ids::{PoolIx, RequestKey, SkuIx, Units, WarehouseIx};
 use crate::state::{Assortment, Document, KnownKey, PoolCell, Region, Sku, Warehouse};
 
 /// Something that a snapshot holds many of.
@@ -214,25 +214,3 @@ pub(super) fn write_key(writer: &mut Writer<'_>, key: RequestKey, known: KnownKe
 pub(super) fn read_key(reader: &mut Reader<'_>) -> Result<(RequestKey, KnownKey), CodecError> {
     Ok((reader.word128()?, KnownKey { sequence: reader.number()?, digest: reader.word64()? }))
 }
-
-/// What a table of owners is ordered by.
-pub(super) trait Numbered: Record {
-    fn no(&self) -> OwnerNo;
-    fn id(&self) -> &Arc<str>;
-}
-
-macro_rules! numbered {
-    ($($owner:ty),*) => {$(
-        impl Numbered for $owner {
-            fn no(&self) -> OwnerNo {
-                self.no
-            }
-
-            fn id(&self) -> &Arc<str> {
-                &self.id
-            }
-        }
-    )*};
-}
-
-numbered!(crate::state::Reservation, crate::state::Receipt, crate::state::Transfer);

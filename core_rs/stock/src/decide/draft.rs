@@ -270,11 +270,10 @@ impl<'s> Draft<'s> {
         self.changes.extend(short.into_iter().map(Change::Exception));
     }
 
-    /// The event.
+    /// The event, but for the fingerprint: the request gives it away once the event stands.
     pub fn finish(self, operation: Operation, request: &Request<'_>) -> Event {
         let mut event = self.finish_own(operation);
         event.key = request.key;
-        event.fingerprint.clone_from(&request.fingerprint);
         event.reason = request.reason.into();
         event.document = request.document.into();
         event
@@ -325,21 +324,25 @@ fn pool_cell(state: &State, sku: SkuIx, pool: PoolIx) -> [Units; POOL_COUNTERS] 
 
 fn owner_line(state: &State, kind: OwnerKind, (owner, line): (OwnerNo, LineNo)) -> [Units; OWNER_COUNTERS] {
     let at = (line as usize).wrapping_sub(1);
-    let known: Option<&[Units]> = match kind {
+    let known = match kind {
         OwnerKind::None => None,
         OwnerKind::Reservation => {
-            state.reservation(owner).and_then(|it| it.lines.get(at)).map(|line| &line.counters[..])
+            state.reservation(owner).and_then(|it| it.lines.get(at)).map(|line| line.counters.all())
         }
         OwnerKind::Transfer => {
-            state.transfer(owner).and_then(|it| it.lines.get(at)).map(|line| &line.counters[..])
+            state.transfer(owner).and_then(|it| it.lines.get(at)).map(|line| widened(&line.counters))
         }
         OwnerKind::Receipt => {
-            state.receipt(owner).and_then(|it| it.lines.get(at)).map(|line| &line.counters[..])
+            state.receipt(owner).and_then(|it| it.lines.get(at)).map(|line| widened(&line.counters))
         }
     };
     // A line that this event creates starts at zero.
+    known.unwrap_or([0; OWNER_COUNTERS])
+}
+
+fn widened(known: &[Units]) -> [Units; OWNER_COUNTERS] {
     let mut counters = [0; OWNER_COUNTERS];
-    for (counter, units) in counters.iter_mut().zip(known.unwrap_or_default()) {
+    for (counter, units) in counters.iter_mut().zip(known) {
         *counter = *units;
     }
     counters
@@ -351,5 +354,5 @@ fn allocation(
 ) -> [Units; ALLOCATION_COUNTERS] {
     let at = (line as usize).wrapping_sub(1);
     let line = state.reservation(owner).and_then(|it| it.lines.get(at));
-    line.and_then(|line| line.allocation(warehouse)).map_or([0; ALLOCATION_COUNTERS], |it| it.counters)
+    line.and_then(|line| line.allocation(warehouse)).map_or([0; ALLOCATION_COUNTERS], |it| it.counters.all())
 }

@@ -9,6 +9,7 @@ use super::verb::{NotHeld, PUSH, RECALL, SHIP, Verb, select};
 use crate::command::{Picked, Selection};
 use crate::counters::AllocationCounter as A;
 use crate::event::{Change, Exception, ExceptionKind};
+use crate::few::Few;
 use crate::ids::{LineNo, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
@@ -135,7 +136,7 @@ fn route_again(
             draft.split_exact &= granted.split_exact;
             granted.takes
         }
-        Err(Refusal::InsufficientStock { .. } | Refusal::NotRoutable { .. }) => Vec::new(),
+        Err(Refusal::InsufficientStock { .. } | Refusal::NotRoutable { .. }) => Few::new(),
         Err(refusal) => return Err(refusal),
     };
     let mut rest = units;

@@ -35,7 +35,8 @@ pub use order::Availability;
 /// What a request would do to the state as it is: an event that [`State::apply`] accepts, or a refusal.
 ///
 /// The values in it have passed [`crate::check`]. A lock whose deadline has passed is treated as standing
-/// until its expiry is applied: [`crate::machine::Machine::step`] sees to that first.
+/// until its expiry is applied: [`crate::machine::Machine::step`] sees to that first, and moves the request's
+/// fingerprint into the event.
 pub fn decide(state: &State, limits: &Limits, request: &Request<'_>, now: Micros) -> Result<Event, Refusal> {
     let mut draft = Draft::new(state, now);
     fill(&mut draft, limits, request)?;

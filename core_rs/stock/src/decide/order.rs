@@ -7,6 +7,7 @@ use super::find;
 use super::source::{Ask, Granted, Routing, Take, choose};
 use crate::command::{Demand, From, Order, Wanted};
 use crate::event::{Change, DeductionPolicy, NewLine, NewReservation, Outcome, Source};
+use crate::few::Few;
 use crate::ids::{ChannelIx, LineNo, Micros, Units, WarehouseIx};
 use crate::limits::Limits;
 use crate::movement::Kind;
@@ -118,7 +119,7 @@ impl New {
             channel,
             buyer: order.buyer,
             attributes: order.attributes.into(),
-            lines: lines.as_slice().into(),
+            lines: lines.clone(),
         })));
         let own = draft.own;
         let line = |number: LineNo| {
@@ -166,8 +167,8 @@ pub(super) fn availability(draft: &Draft<'_>, demand: &Demand<'_>) -> Result<Ava
 struct Resolved {
     source: Source,
     destination: Box<str>,
-    lines: Vec<NewLine>,
-    asks: Vec<Ask>,
+    lines: Few<NewLine>,
+    asks: Few<Ask>,
     max_parcels: u32,
     allow_partial: bool,
 }
@@ -175,8 +176,7 @@ struct Resolved {
 impl Resolved {
     fn new(state: &State, demand: &Demand<'_>, rule: Option<DeductionPolicy>) -> Result<Self, Refusal> {
         let source = source(state, &demand.from)?;
-        let (mut lines, mut asks) =
-            (Vec::with_capacity(demand.lines.len()), Vec::with_capacity(demand.lines.len()));
+        let (mut lines, mut asks) = (Few::new(), Few::new());
         for (number, wanted) in (1..).zip(&demand.lines) {
             let line = new_line(state, wanted, rule)?;
             lines.push(line);

@@ -11,6 +11,7 @@ use super::verb::{DEDUCT, NotHeld, UNLOCK, select};
 use crate::command::Selection;
 use crate::counters::LineCounter as L;
 use crate::event::{Change, DeductionPolicy, Outcome};
+use crate::few::Few;
 use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
@@ -35,7 +36,7 @@ fn in_time(
     selection: &Selection<'_>,
 ) -> Result<(), Refusal> {
     let paid = select_waiting(reservation, selection, &LOCKED)?;
-    let wanted: Vec<Ask> =
+    let wanted: Few<Ask> =
         paid.iter().map(|line| line.ask(line.wanted)).filter(|ask| ask.units > 0).collect();
     let shipping = if wanted.is_empty() { Vec::new() } else { shipping(draft, reservation) };
     let routing =
@@ -115,7 +116,7 @@ fn select_waiting(
     reservation: &Reservation,
     selection: &Selection<'_>,
     waiting: &Waiting,
-) -> Result<Vec<Paid>, Refusal> {
+) -> Result<Few<Paid>, Refusal> {
     let on_payment = reservation.lines.iter().any(|line| line.policy == DeductionPolicy::OnPayment);
     let short = NotHeld { state: waiting.words[usize::from(on_payment)], reservation, warehouse: "" };
     let held = |line: &Line| line.get(waiting.counter) + line.get(L::Wanted);
@@ -145,9 +146,9 @@ fn routed(
     draft: &Draft<'_>,
     asks: &[Ask],
     routing: &Routing<'_>,
-) -> Result<Option<(Vec<Take>, bool)>, Refusal> {
+) -> Result<Option<(Few<Take>, bool)>, Refusal> {
     if asks.is_empty() {
-        return Ok(Some((Vec::new(), true)));
+        return Ok(Some((Few::new(), true)));
     }
     match choose(draft, asks, routing) {
         Ok(granted) => Ok(Some((granted.takes, granted.split_exact))),
@@ -163,7 +164,7 @@ fn again(
     draft: &Draft<'_>,
     reservation: &Reservation,
     asks: &[Ask],
-) -> Result<Option<(Vec<Take>, bool)>, Refusal> {
+) -> Result<Option<(Few<Take>, bool)>, Refusal> {
     if let Some(takes) = from_old_warehouses(draft, reservation, asks)? {
         return Ok(Some((takes, true)));
     }
@@ -183,8 +184,8 @@ fn from_old_warehouses(
     draft: &Draft<'_>,
     reservation: &Reservation,
     asks: &[Ask],
-) -> Result<Option<Vec<Take>>, Refusal> {
-    let mut takes: Vec<Take> = Vec::with_capacity(asks.len());
+) -> Result<Option<Few<Take>>, Refusal> {
+    let mut takes = Few::new();
     let mut left: HashMap<_, Units> = HashMap::new();
     let mut free: HashMap<_, Units> = HashMap::new();
     for ask in asks {

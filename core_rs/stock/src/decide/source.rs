@@ -8,6 +8,7 @@ use super::find;
 use super::shortage;
 use crate::command::WarehouseState;
 use crate::event::Source;
+use crate::few::Few;
 use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
 use crate::limits::QUANTITY_MAX;
 use crate::refusal::Refusal;
@@ -83,7 +84,7 @@ pub(super) fn plan<'s>(state: &'s State, source: &'s Source) -> &'s [WarehouseIx
 #[derive(Debug)]
 pub(super) struct Granted {
     /// In the order of the lines, then of the plan.
-    pub takes: Vec<Take>,
+    pub takes: Few<Take>,
     /// What `ALLOW_PARTIAL` did not grant, by line.
     pub refused: Vec<(LineNo, Units)>,
     pub split_exact: bool,

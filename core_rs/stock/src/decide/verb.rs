@@ -4,6 +4,7 @@ use super::draft::{Draft, Spot};
 use super::find;
 use crate::command::{Part, Selection};
 use crate::counters::{AllocationCounter as A, LineCounter};
+use crate::few::Few;
 use crate::ids::{LineNo, OwnerNo, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
@@ -161,10 +162,10 @@ pub(super) fn select(
     parts: &[Part],
     held: impl Fn(&Line) -> Units,
     short: &NotHeld<'_>,
-) -> Result<Vec<(LineNo, Units)>, Refusal> {
+) -> Result<Few<(LineNo, Units)>, Refusal> {
     if parts.is_empty() {
         let lines = (1..).zip(&reservation.lines).map(|(number, line)| (number, held(line)));
-        let all: Vec<(LineNo, Units)> = lines.filter(|(_, units)| *units > 0).collect();
+        let all: Few<(LineNo, Units)> = lines.filter(|(_, units)| *units > 0).collect();
         return if all.is_empty() { Err(short.refusal(None, 1, 0)) } else { Ok(all) };
     }
     let part = |part: &Part| {

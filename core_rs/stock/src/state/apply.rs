@@ -217,9 +217,7 @@ impl State {
                 }
             }
             Undo::Reservation(no) => {
-                if let Some(reservation) = self.reservations.pop(no) {
-                    self.reservation_names.remove(&reservation.id);
-                }
+                self.reservations.pop(no);
             }
             Undo::ReservationLine(no) => {
                 self.reservations.get_mut(no).map(|reservation| reservation.lines.pop());
@@ -233,9 +231,7 @@ impl State {
                 }
             }
             Undo::Receipt(no) => {
-                if let Some(receipt) = self.receipts.pop(no) {
-                    self.receipt_names.remove(&receipt.id);
-                }
+                self.receipts.pop(no);
             }
             Undo::ReceiptLine(no) => {
                 self.receipts.get_mut(no).map(|receipt| receipt.lines.pop());
@@ -246,9 +242,7 @@ impl State {
                 }
             }
             Undo::Transfer(no) => {
-                if let Some(transfer) = self.transfers.pop(no) {
-                    self.transfer_names.remove(&transfer.id);
-                }
+                self.transfers.pop(no);
             }
             Undo::TransferClosed(no) => {
                 if let Some(transfer) = self.transfers.get_mut(no) {

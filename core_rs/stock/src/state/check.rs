@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::identities::{broken, deadline_holds};
-use super::{Identity, Place, State, Violation};
+use super::{Identity, Owner, Owners, Place, State, Violation};
 use crate::counters::{
     AllocationCounter as A, Counter, LineCounter as L, PoolCounter, ReceiptCounter as R, TransferCounter as T,
 };
@@ -190,31 +190,22 @@ impl State {
                 return self.index_fails(what, None);
             }
         }
-        let mut owners = self
-            .reservations
-            .values()
-            .map(|owner| (owner.no, &owner.id, self.reservation_names.get(&owner.id)))
-            .chain(
-                self.receipts.values().map(|owner| (owner.no, &owner.id, self.receipt_names.get(&owner.id))),
-            )
-            .chain(
-                self.transfers
-                    .values()
-                    .map(|owner| (owner.no, &owner.id, self.transfer_names.get(&owner.id))),
-            );
-        if let Some((_, id, _)) = owners.find(|(no, _, named)| *named != Some(*no)) {
-            return self.index_fails("names of owners", Some(id));
+        self.owners_are_found(&self.reservations)?;
+        self.owners_are_found(&self.receipts)?;
+        self.owners_are_found(&self.transfers)
+    }
+
+    /// Each by its id and by its number, and nobody else.
+    fn owners_are_found<V: Owner>(&self, owners: &Owners<V>) -> Result<(), Violation> {
+        let lost = owners.values().find(|owner| {
+            let named = owners.find(owner.id()).map(Owner::no);
+            let numbered = owners.get(owner.no()).map(Owner::no);
+            (named, numbered) != (Some(owner.no()), Some(owner.no()))
+        });
+        if lost.is_some() || owners.len() != owners.names() {
+            return self.index_fails("names of owners", lost.map(Owner::id));
         }
-        let counts = [
-            (self.reservations.len(), self.reservation_names.len()),
-            (self.receipts.len(), self.receipt_names.len()),
-            (self.transfers.len(), self.transfer_names.len()),
-        ];
-        if counts.iter().all(|(owners, names)| owners == names) {
-            Ok(())
-        } else {
-            self.index_fails("names of owners", None)
-        }
+        Ok(())
     }
 
     fn check_indexes(&self) -> Result<(), Violation> {

@@ -34,7 +34,7 @@ pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
 use hash::Texts;
-pub(crate) use table::{Names, Owners};
+pub(crate) use table::{Owner, Owners};
 use work::Work;
 
 /// What a warehouse keeps.
@@ -179,11 +179,8 @@ pub struct State {
     pub(crate) shop_policy: Option<DeductionPolicy>,
     pub(crate) documents: BTreeMap<DocumentKind, BTreeMap<Arc<str>, Document>>,
     pub(crate) reservations: Owners<Reservation>,
-    pub(crate) reservation_names: Names,
     pub(crate) receipts: Owners<Receipt>,
-    pub(crate) receipt_names: Names,
     pub(crate) transfers: Owners<Transfer>,
-    pub(crate) transfer_names: Names,
     /// Deadlines of reservations with locked units.
     pub(crate) deadlines: BTreeSet<(Micros, OwnerNo)>,
     pub(crate) keys: BTreeMap<RequestKey, KnownKey>,
@@ -209,11 +206,8 @@ impl Default for State {
             shop_policy: None,
             documents: BTreeMap::new(),
             reservations: Owners::default(),
-            reservation_names: Names::default(),
             receipts: Owners::default(),
-            receipt_names: Names::default(),
             transfers: Owners::default(),
-            transfer_names: Names::default(),
             deadlines: BTreeSet::new(),
             keys: BTreeMap::new(),
             horizon_ms: 0,

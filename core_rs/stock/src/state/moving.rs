@@ -2,9 +2,7 @@
 
 use super::work::{At, Touched, Undo, Work};
 use super::{Allocation, State, Violation, hash};
-use crate::counters::{
-    ALLOCATION_COUNTERS, AllocationCounter, Cell, LineCounter, ReceiptCounter, TransferCounter,
-};
+use crate::counters::{Cell, Counters, LineCounter, ReceiptCounter, TransferCounter};
 use crate::ids::{LineNo, OwnerNo, Units};
 use crate::limits::COUNTER_MAX;
 use crate::movement::{Movement, OwnerKind, Row, Sign};
@@ -25,6 +23,19 @@ impl Tally {
         *counter = sum;
         self.overflow |= overflow;
         self.hash = self.hash.wrapping_add(hash::number(entity, field, delta));
+    }
+
+    /// The same, of counters that may be narrow.
+    fn shift_of<const N: usize>(
+        &mut self,
+        counters: &mut Counters<N>,
+        entity: u64,
+        field: usize,
+        sign: Sign,
+    ) {
+        let mut units = counters.get(field);
+        self.shift(&mut units, entity, field, sign);
+        counters.set(field, units);
     }
 
     fn exists(&mut self, contribution: u64) {
@@ -155,7 +166,7 @@ impl State {
         }
         let entity = hash::owner_line(hash::Entity::Line, no, movement.line);
         for (counter, sign) in row.line {
-            tally.shift(&mut line.counters[counter.at()], entity, counter.at(), *sign);
+            tally.shift_of(&mut line.counters, entity, counter.at(), *sign);
             if *counter == LineCounter::Locked {
                 reservation.locked = reservation.locked.wrapping_add(sign.wrapping_mul(tally.quantity));
             }
@@ -163,13 +174,9 @@ impl State {
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
             let held = line.allocations.iter().position(|held| held.warehouse == warehouse);
             let position = held.unwrap_or_else(|| {
-                let allocation = Allocation { warehouse, counters: [0; ALLOCATION_COUNTERS] };
+                let allocation = Allocation { warehouse, counters: Counters::ZERO };
                 let position = line.allocations.len();
                 tally.exists(hash::allocated_at(hash::allocation(no, movement.line, position), &allocation));
-                // Nearly every line stands in one warehouse: room for one, not for four.
-                if line.allocations.is_empty() {
-                    line.allocations.reserve_exact(1);
-                }
                 line.allocations.push(allocation);
                 work.undo.push(Undo::Allocation(no, movement.line));
                 position
@@ -177,7 +184,7 @@ impl State {
             let entity = hash::allocation(no, movement.line, position);
             let counters = &mut line.allocations[position].counters;
             for (counter, sign) in row.allocation {
-                tally.shift(&mut counters[AllocationCounter::at(*counter)], entity, counter.at(), *sign);
+                tally.shift_of(counters, entity, counter.at(), *sign);
             }
         }
         Ok(())

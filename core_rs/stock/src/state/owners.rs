@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::work::{At, Touched, Undo, Work};
-use super::{Line, Names, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash};
-use crate::counters::{LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use super::{
+    Line, Owner, Owners, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash,
+};
+use crate::counters::{Counters, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
 use crate::event::{NewLine, NewReceipt, NewReservation, NewTransfer};
+use crate::few::Few;
 use crate::ids::{ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
 
 impl State {
@@ -50,10 +53,9 @@ impl State {
         new.source.listed().iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
         new.lines.iter().try_for_each(|line| self.know_line(at, *line))?;
-        let id: Arc<str> = Arc::from(&*new.id);
         let reservation = Reservation {
             no,
-            id: Arc::clone(&id),
+            id: Arc::from(&*new.id),
             source: new.source.clone(),
             destination: new.destination.clone(),
             max_parcels: new.max_parcels,
@@ -76,8 +78,7 @@ impl State {
         for (number, line) in (1..).zip(&reservation.lines) {
             hash = hash.wrapping_add(hash::line(hash::owner_line(hash::Entity::Line, no, number), line));
         }
-        name(at, &mut self.reservation_names, id, no)?;
-        self.reservations.push(no, reservation);
+        put(at, &mut self.reservations, reservation)?;
         self.hash = self.hash.wrapping_add(hash);
         work.undo.push(Undo::Reservation(no));
         Ok(())
@@ -150,12 +151,10 @@ impl State {
     ) -> Result<(), Violation> {
         let no = new_owner(at, work)?;
         self.know_warehouse(at, new.warehouse)?;
-        let id: Arc<str> = Arc::from(&*new.id);
-        let receipt =
-            Receipt { no, id: Arc::clone(&id), warehouse: new.warehouse, expected_at: 0, lines: Vec::new() };
+        let id = Arc::from(&*new.id);
+        let receipt = Receipt { no, id, warehouse: new.warehouse, expected_at: 0, lines: Vec::new() };
         self.hash = self.hash.wrapping_add(hash::receipt(&receipt));
-        name(at, &mut self.receipt_names, id, no)?;
-        self.receipts.push(no, receipt);
+        put(at, &mut self.receipts, receipt)?;
         work.undo.push(Undo::Receipt(no));
         Ok(())
     }
@@ -205,11 +204,10 @@ impl State {
             return Err(at.malformed("a transfer has two ends"));
         }
         new.lines.iter().try_for_each(|sku| self.know_sku(at, *sku))?;
-        let id: Arc<str> = Arc::from(&*new.id);
         let lines = new.lines.iter().map(|sku| TransferLine { sku: *sku, counters: [0; TRANSFER_COUNTERS] });
         let transfer = Transfer {
             no,
-            id: Arc::clone(&id),
+            id: Arc::from(&*new.id),
             from: new.from,
             to: new.to,
             closed: false,
@@ -220,8 +218,7 @@ impl State {
             let entity = hash::owner_line(hash::Entity::TransferLine, no, number);
             self.hash = self.hash.wrapping_add(hash::goods_line(entity, *sku));
         }
-        name(at, &mut self.transfer_names, id, no)?;
-        self.transfers.push(no, transfer);
+        put(at, &mut self.transfers, transfer)?;
         work.undo.push(Undo::Transfer(no));
         Ok(())
     }
@@ -248,11 +245,11 @@ fn new_owner(at: At, work: &mut Work) -> Result<OwnerNo, Violation> {
 }
 
 fn new_line(NewLine { sku, pool, policy }: NewLine) -> Line {
-    Line { sku, pool, policy, counters: [0; LINE_COUNTERS], allocations: Vec::new() }
+    Line { sku, pool, policy, counters: Counters::ZERO, allocations: Few::new() }
 }
 
-fn name(at: At, names: &mut Names, id: Arc<str>, no: OwnerNo) -> Result<(), Violation> {
-    if names.insert(id, no) { Ok(()) } else { Err(at.malformed("the id of a new owner is not taken")) }
+fn put<V: Owner>(at: At, owners: &mut Owners<V>, new: V) -> Result<(), Violation> {
+    if owners.push(new) { Ok(()) } else { Err(at.malformed("the id of a new owner is not taken")) }
 }
 
 /// The number of the line that comes after so many.

@@ -154,7 +154,7 @@ impl State {
     /// A reservation by its id.
     #[must_use]
     pub fn find_reservation(&self, id: &str) -> Option<&Reservation> {
-        self.reservation_names.get(id).and_then(|no| self.reservations.get(no))
+        self.reservations.find(id)
     }
 
     /// A reservation by its number.
@@ -172,7 +172,7 @@ impl State {
     /// A receipt by its id.
     #[must_use]
     pub fn find_receipt(&self, id: &str) -> Option<&Receipt> {
-        self.receipt_names.get(id).and_then(|no| self.receipts.get(no))
+        self.receipts.find(id)
     }
 
     /// A receipt by its number.
@@ -184,7 +184,7 @@ impl State {
     /// A transfer by its id.
     #[must_use]
     pub fn find_transfer(&self, id: &str) -> Option<&Transfer> {
-        self.transfer_names.get(id).and_then(|no| self.transfers.get(no))
+        self.transfers.find(id)
     }
 
     /// A transfer by its number.

@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, LINE_COUNTERS, LineCounter};
+use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, Counters, LINE_COUNTERS, LineCounter};
 use crate::event::{DeductionPolicy, Source};
+use crate::few::Few;
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
 
 /// What one warehouse holds for one line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
     /// The warehouse.
     pub warehouse: WarehouseIx,
     /// Its counters, by [`AllocationCounter`].
-    pub counters: [Units; ALLOCATION_COUNTERS],
+    pub counters: Counters<ALLOCATION_COUNTERS>,
 }
 
 impl Allocation {
     /// One counter.
     #[must_use]
-    pub const fn get(&self, counter: AllocationCounter) -> Units {
-        self.counters[counter.at()]
+    pub fn get(&self, counter: AllocationCounter) -> Units {
+        self.counters.get(counter.at())
     }
 }
 
@@ -33,16 +34,16 @@ pub struct Line {
     /// When its stock is taken; the rule it was placed under.
     pub policy: DeductionPolicy,
     /// Its counters, by [`LineCounter`].
-    pub counters: [Units; LINE_COUNTERS],
+    pub counters: Counters<LINE_COUNTERS>,
     /// By warehouse, in plan order (the order in which units first came to it).
-    pub allocations: Vec<Allocation>,
+    pub allocations: Few<Allocation>,
 }
 
 impl Line {
     /// One counter.
     #[must_use]
-    pub const fn get(&self, counter: LineCounter) -> Units {
-        self.counters[counter.at()]
+    pub fn get(&self, counter: LineCounter) -> Units {
+        self.counters.get(counter.at())
     }
 
     /// One counter of the allocations, summed over the warehouses.
@@ -66,16 +67,17 @@ impl Line {
     pub fn balances(&self) -> bool {
         let mut held = [0_i128; ALLOCATION_COUNTERS];
         for allocation in &self.allocations {
-            for (sum, units) in held.iter_mut().zip(allocation.counters) {
+            for (sum, units) in held.iter_mut().zip(allocation.counters.all()) {
                 if units < 0 {
                     return false;
                 }
                 *sum += i128::from(units);
             }
         }
-        let line = |counter: LineCounter| i128::from(self.get(counter));
+        let counters = self.counters.all();
+        let line = |counter: LineCounter| i128::from(counters[counter.at()]);
         let at = |counter: AllocationCounter| held[counter.at()];
-        self.counters.iter().all(|units| *units >= 0)
+        counters.iter().all(|units| *units >= 0)
             && line(LineCounter::Requested)
                 == line(LineCounter::Locked)
                     + line(LineCounter::Deducted)
@@ -150,7 +152,7 @@ pub struct Reservation {
     /// What it says of itself.
     pub attributes: Box<[u8]>,
     /// Its lines, numbered from 1.
-    pub lines: Vec<Line>,
+    pub lines: Few<Line>,
     /// The units its lines have locked, kept so that the index of deadlines need not sum them.
     pub(crate) locked: Units,
 }

@@ -2,62 +2,71 @@
 //! so that no command waits while millions of entries are moved.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::hash::{Numbers, Texts};
 use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
+const PAGE: usize = 256;
+/// Numbers a run covers: the bits of a word.
+const RUN: u64 = 64;
 
-/// A hash map by number, in shards: each grows on its own.
-#[derive(Clone, Debug)]
-struct Shards<V>(Box<[HashMap<u64, V, Numbers>]>);
-
-impl<V> Default for Shards<V> {
-    fn default() -> Self {
-        Self((0..SHARDS).map(|_| HashMap::default()).collect())
-    }
+/// What a table of owners holds.
+pub(crate) trait Owner {
+    fn no(&self) -> OwnerNo;
+    fn id(&self) -> &Arc<str>;
 }
 
-impl<V> Shards<V> {
-    fn of(&self, key: u64) -> &HashMap<u64, V, Numbers> {
-        &self.0[usize::from(key.to_le_bytes()[0])]
-    }
+macro_rules! owners {
+    ($($owner:ty),*) => {$(
+        impl Owner for $owner {
+            fn no(&self) -> OwnerNo {
+                self.no
+            }
 
-    fn of_mut(&mut self, key: u64) -> &mut HashMap<u64, V, Numbers> {
-        &mut self.0[usize::from(key.to_le_bytes()[0])]
-    }
+            fn id(&self) -> &Arc<str> {
+                &self.id
+            }
+        }
+    )*};
 }
 
-/// Owners by number, in the order in which they were put. They lie in pages that never move.
-#[derive(Clone, Debug)]
+owners!(super::Reservation, super::Receipt, super::Transfer);
+
+/// Owners in the order in which they were put, which is that of their numbers. They lie in pages that never
+/// move; a place is how many came before. Ids and numbers lead to places, so that neither is kept twice.
+#[derive(Debug)]
 pub(crate) struct Owners<V> {
-    places: Shards<usize>,
     pages: Vec<Vec<V>>,
     len: usize,
-    /// The place of the one that was put or changed last: an event asks for its owner again and again.
+    numbers: Places,
+    names: Names,
+    /// The one that was put or changed last: an event asks for its owner again and again.
     recent: Option<(OwnerNo, usize)>,
 }
 
-const PAGE: usize = 256;
-
 impl<V> Default for Owners<V> {
     fn default() -> Self {
-        Self { places: Shards::default(), pages: Vec::new(), len: 0, recent: None }
+        Self { pages: Vec::new(), len: 0, numbers: Places::default(), names: Names::default(), recent: None }
     }
 }
 
-impl<V> Owners<V> {
-    pub(crate) fn get(&self, no: OwnerNo) -> Option<&V> {
-        let place = self.place(no)?;
+impl<V: Owner> Owners<V> {
+    fn at(&self, place: usize) -> Option<&V> {
         self.pages.get(place / PAGE)?.get(place % PAGE)
     }
 
     fn place(&self, no: OwnerNo) -> Option<usize> {
         match self.recent {
             Some((recent, place)) if recent == no => Some(place),
-            _ => self.places.of(no.0).get(&no.0).copied(),
+            _ => self.numbers.get(no),
         }
+    }
+
+    pub(crate) fn get(&self, no: OwnerNo) -> Option<&V> {
+        self.at(self.place(no)?)
     }
 
     pub(crate) fn get_mut(&mut self, no: OwnerNo) -> Option<&mut V> {
@@ -66,18 +75,36 @@ impl<V> Owners<V> {
         self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
     }
 
-    /// Puts a new owner; its number must be new.
-    pub(crate) fn push(&mut self, no: OwnerNo, owner: V) {
-        let place = self.len;
+    /// By id.
+    pub(crate) fn find(&self, id: &str) -> Option<&V> {
+        let place = self.names.get(id, |place| self.has_id(place, id))?;
+        self.at(place)
+    }
+
+    fn has_id(&self, place: usize, id: &str) -> bool {
+        self.at(place).is_some_and(|owner| **owner.id() == *id)
+    }
+
+    /// Puts a new owner; whether its id was free and its number comes after all others.
+    #[must_use]
+    pub(crate) fn push(&mut self, owner: V) -> bool {
+        let (no, place) = (owner.no(), self.len);
+        let last = place.checked_sub(1).and_then(|last| self.at(last));
+        if last.is_some_and(|last| last.no() >= no) || self.find(owner.id()).is_some() {
+            return false;
+        }
+        let Some(short) = u32::try_from(place).ok().filter(|place| *place < u32::MAX) else { return false };
+        self.names.insert(owner.id(), short);
+        self.numbers.insert(no, short);
         if place.is_multiple_of(PAGE) {
             self.pages.push(Vec::with_capacity(PAGE));
         }
         if let Some(page) = self.pages.last_mut() {
             page.push(owner);
-            self.places.of_mut(no.0).insert(no.0, place);
-            self.recent = Some((no, place));
-            self.len += 1;
         }
+        self.recent = Some((no, place));
+        self.len += 1;
+        true
     }
 
     /// Takes the owner that was put last away again, if it is this one.
@@ -86,102 +113,212 @@ impl<V> Owners<V> {
         if self.place(no) != Some(last) {
             return None;
         }
-        self.recent = None;
-        self.places.of_mut(no.0).remove(&no.0);
-        self.len = last;
-        let owner = self.pages.last_mut()?.pop();
+        let owner = self.pages.last_mut()?.pop()?;
         self.pages.pop_if(|page| page.is_empty());
-        owner
+        self.recent = None;
+        self.len = last;
+        self.names.remove(owner.id(), last);
+        self.numbers.remove(no);
+        Some(owner)
     }
 
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// How many ids lead somewhere: as many as there are owners.
+    pub(crate) fn names(&self) -> usize {
+        self.names.len()
     }
 
     /// All owners, in the order in which they were put.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.pages.iter().flatten()
     }
-}
 
-/// An id and its number; with the rare others whose ids have the same hash.
-#[derive(Clone, Debug)]
-struct Named {
-    id: Arc<str>,
-    no: OwnerNo,
-    next: Option<Box<Self>>,
-}
-
-impl Named {
-    fn chain(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |named| named.next.as_deref())
+    /// Forgets an id, to see that it is missed.
+    #[cfg(test)]
+    pub(crate) fn unname(&mut self, id: &str) {
+        if let Some(place) = self.names.get(id, |place| self.has_id(place, id)) {
+            self.names.remove(id, place);
+        }
     }
 }
 
-/// Ids that callers choose, to numbers. Hashed from a seed that nobody knows, against chosen collisions; the
-/// hash is kept, so that growing does not read the ids again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Names {
+/// Numbers that only grow, to places that are counted: of every 64 numbers which are taken, and the place of
+/// the first that is. Next to nothing a number, and one look.
+#[derive(Debug)]
+struct Places(Box<[HashMap<u64, Run, Numbers>]>);
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    taken: u64,
+    first: u32,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| HashMap::default()).collect())
+    }
+}
+
+impl Places {
+    const fn split(no: OwnerNo) -> (u64, u64) {
+        (no.0 / RUN, 1 << (no.0 % RUN))
+    }
+
+    fn shard(run: u64) -> usize {
+        usize::from(run.to_le_bytes()[0])
+    }
+
+    fn get(&self, no: OwnerNo) -> Option<usize> {
+        let (number, bit) = Self::split(no);
+        let run = self.0[Self::shard(number)].get(&number)?;
+        let before = (run.taken & (bit - 1)).count_ones();
+        (run.taken & bit != 0).then_some(run.first as usize + before as usize)
+    }
+
+    fn insert(&mut self, no: OwnerNo, place: u32) {
+        let (number, bit) = Self::split(no);
+        let run = self.0[Self::shard(number)].entry(number);
+        run.or_insert(Run { taken: 0, first: place }).taken |= bit;
+    }
+
+    fn remove(&mut self, no: OwnerNo) {
+        let (number, bit) = Self::split(no);
+        let shard = &mut self.0[Self::shard(number)];
+        if let Some(run) = shard.get_mut(&number) {
+            run.taken &= !bit;
+            if run.taken == 0 {
+                shard.remove(&number);
+            }
+        }
+    }
+}
+
+/// Ids that callers choose, to places. Hashed from a seed that nobody knows, against chosen collisions; of
+/// the hash enough is kept that growing does not read the ids again and that a wrong id is seldom compared.
+#[derive(Debug)]
+struct Names {
     texts: Texts,
-    shards: Shards<Named>,
-    len: usize,
+    shards: Box<[Slots]>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { texts: Texts::default(), shards: (0..SHARDS).map(|_| Slots::default()).collect() }
+    }
 }
 
 impl Names {
-    fn hash(&self, id: &str) -> u64 {
-        self.texts.of(id)
+    /// The shard of an id, and the half of its hash that is kept there.
+    fn split(&self, id: &str) -> (usize, u32) {
+        let [shard, .., a, b, c, d] = self.texts.of(id).to_le_bytes();
+        (usize::from(shard), u32::from_le_bytes([a, b, c, d]))
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<OwnerNo> {
-        self.get_at(self.hash(id), id)
+    fn get(&self, id: &str, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let (shard, hash) = self.split(id);
+        self.shards[shard].find(hash, is)
     }
 
-    fn get_at(&self, hash: u64, id: &str) -> Option<OwnerNo> {
-        self.shards.of(hash).get(&hash)?.chain().find(|named| *named.id == *id).map(|named| named.no)
+    /// Notes an id that is not noted yet.
+    fn insert(&mut self, id: &str, place: u32) {
+        let (shard, hash) = self.split(id);
+        self.shards[shard].insert(hash, place);
     }
 
-    /// Names an owner; whether the id was free. One look-up, for this is on the path of every lock.
-    #[must_use]
-    pub(crate) fn insert(&mut self, id: Arc<str>, no: OwnerNo) -> bool {
-        self.insert_at(self.hash(&id), id, no)
+    fn remove(&mut self, id: &str, place: usize) {
+        let (shard, hash) = self.split(id);
+        self.shards[shard].remove(hash, place);
     }
 
-    fn insert_at(&mut self, hash: u64, id: Arc<str>, no: OwnerNo) -> bool {
-        use std::collections::hash_map::Entry::{Occupied, Vacant};
-        match self.shards.of_mut(hash).entry(hash) {
-            Vacant(place) => {
-                place.insert(Named { id, no, next: None });
-            }
-            Occupied(place) if place.get().chain().any(|named| named.id == id) => return false,
-            Occupied(mut place) => {
-                let next = place.get_mut().next.take();
-                place.get_mut().next = Some(Box::new(Named { id, no, next }));
-            }
+    fn len(&self) -> usize {
+        self.shards.iter().map(|slots| slots.taken).sum()
+    }
+}
+
+/// A hash table of places with open addressing, at most three quarters full.
+#[derive(Debug, Default)]
+struct Slots {
+    slots: Box<[Option<Slot>]>,
+    taken: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    /// The place after the one meant: never zero, so that an empty slot takes no more room.
+    after: NonZeroU32,
+}
+
+impl Slot {
+    fn new(hash: u32, place: u32) -> Self {
+        Self { hash, after: NonZeroU32::MIN.saturating_add(place) }
+    }
+
+    const fn place(self) -> usize {
+        self.after.get() as usize - 1
+    }
+}
+
+const SLOTS_MIN: usize = 8;
+
+impl Slots {
+    const fn next(&self, at: usize) -> usize {
+        (at + 1) & (self.slots.len() - 1)
+    }
+
+    /// Where a hash would stand if nothing were in its way: there is a power of two of slots.
+    const fn home(&self, hash: u32) -> usize {
+        hash as usize & (self.slots.len() - 1)
+    }
+
+    /// The slots from a hash's home to the first empty one.
+    fn probe(&self, hash: u32) -> impl Iterator<Item = (usize, Slot)> + '_ {
+        let mut at = if self.slots.is_empty() { 0 } else { self.home(hash) };
+        std::iter::from_fn(move || {
+            let slot = (*self.slots.get(at)?)?;
+            let here = at;
+            at = self.next(at);
+            Some((here, slot))
+        })
+    }
+
+    fn find(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut same = self.probe(hash).filter(|(_, slot)| slot.hash == hash).map(|(_, slot)| slot.place());
+        same.find(|place| is(*place))
+    }
+
+    fn insert(&mut self, hash: u32, place: u32) {
+        if (self.taken + 1) * 4 > self.slots.len() * 3 {
+            let room = (self.slots.len() * 2).max(SLOTS_MIN);
+            let old = std::mem::replace(&mut self.slots, vec![None; room].into());
+            old.into_iter().flatten().for_each(|slot| self.put(slot));
         }
-        self.len += 1;
-        true
+        self.put(Slot::new(hash, place));
+        self.taken += 1;
     }
 
-    pub(crate) fn remove(&mut self, id: &str) -> Option<OwnerNo> {
-        self.remove_at(self.hash(id), id)
-    }
-
-    fn remove_at(&mut self, hash: u64, id: &str) -> Option<OwnerNo> {
-        let no = self.get_at(hash, id)?;
-        let mut rest = self.shards.of_mut(hash).remove(&hash).map(Box::new);
-        while let Some(named) = rest {
-            let Named { id: other, no, next } = *named;
-            self.len -= 1;
-            if *other != *id {
-                self.insert_at(hash, other, no);
-            }
-            rest = next;
+    fn put(&mut self, slot: Slot) {
+        let mut at = self.home(slot.hash);
+        while self.slots[at].is_some() {
+            at = self.next(at);
         }
-        Some(no)
+        self.slots[at] = Some(slot);
     }
 
-    pub(crate) const fn len(&self) -> usize {
-        self.len
+    /// Empties a slot and puts those behind it again, which may have stood there because of it.
+    fn remove(&mut self, hash: u32, place: usize) {
+        let found = self.probe(hash).find(|(_, slot)| slot.place() == place);
+        let Some((mut at, _)) = found else { return };
+        self.slots[at] = None;
+        self.taken -= 1;
+        at = self.next(at);
+        while let Some(slot) = self.slots[at].take() {
+            self.put(slot);
+            at = self.next(at);
+        }
     }
 }
 
@@ -189,59 +326,83 @@ impl Names {
 mod tests {
     use super::*;
 
-    #[test]
-    fn owners_are_found_by_number_and_stand_in_order() {
+    #[derive(Debug)]
+    struct Named {
+        no: OwnerNo,
+        id: Arc<str>,
+        value: u64,
+    }
+
+    owners!(Named);
+
+    fn named(number: u64) -> Named {
+        Named { no: OwnerNo(number), id: format!("R-{number}").into(), value: number * 2 }
+    }
+
+    fn filled(numbers: impl Iterator<Item = u64>) -> Owners<Named> {
         let mut owners = Owners::default();
-        for number in (3..3_000).step_by(3) {
-            owners.push(OwnerNo(number), number * 2);
+        numbers.for_each(|number| assert!(owners.push(named(number))));
+        owners
+    }
+
+    fn value(owner: Option<&Named>) -> Option<u64> {
+        owner.map(|owner| owner.value)
+    }
+
+    #[test]
+    fn owners_are_found_by_number_and_by_id_and_stand_in_order() {
+        for step in [1, 3, 64, 100] {
+            let numbers = || (step..3_000).step_by(usize::try_from(step).unwrap());
+            let mut owners = filled(numbers());
+            assert_eq!((owners.len(), owners.names()), (numbers().count(), numbers().count()));
+            for number in numbers() {
+                assert_eq!(value(owners.get(OwnerNo(number))), Some(number * 2));
+                assert_eq!(value(owners.find(&format!("R-{number}"))), Some(number * 2));
+            }
+            assert!(owners.get(OwnerNo(0)).is_none() && owners.get(OwnerNo(3_000)).is_none());
+            assert!(step == 1 || owners.get(OwnerNo(step + 1)).is_none());
+            assert!(owners.find("R-0").is_none());
+            assert!(owners.values().map(|owner| owner.no.0).eq(numbers()));
+            owners.get_mut(OwnerNo(step)).unwrap().value = 1;
+            assert_eq!(value(owners.get(OwnerNo(step))), Some(1));
         }
-        assert_eq!(
-            (owners.len(), owners.get(OwnerNo(2_997)), owners.get(OwnerNo(4))),
-            (999, Some(&5_994), None)
-        );
-        assert!(owners.values().copied().eq((3..3_000).step_by(3).map(|number| number * 2)));
-        *owners.get_mut(OwnerNo(3)).unwrap() = 1;
-        assert_eq!(owners.get(OwnerNo(3)), Some(&1));
     }
 
     #[test]
     fn only_the_last_owner_is_taken_away_again() {
-        let mut owners = Owners::default();
-        for number in 0..=PAGE as u64 {
-            owners.push(OwnerNo(number), number);
-        }
+        let mut owners = filled(0..=PAGE as u64);
         let last = OwnerNo(PAGE as u64);
-        assert_eq!((owners.pop(OwnerNo(1)), owners.len()), (None, PAGE + 1));
-        assert_eq!(owners.pop(last), Some(last.0));
-        assert_eq!((owners.get(last), owners.len()), (None, PAGE));
-        assert_eq!(owners.pop(last), None);
-        owners.push(last, 7);
-        assert_eq!((owners.get(last), owners.len(), owners.values().count()), (Some(&7), PAGE + 1, PAGE + 1));
+        assert!(owners.pop(OwnerNo(1)).is_none());
+        assert_eq!(owners.pop(last).map(|owner| owner.no), Some(last));
+        assert!(owners.get(last).is_none() && owners.find("R-256").is_none() && owners.pop(last).is_none());
+        assert_eq!((owners.len(), owners.names()), (PAGE, PAGE));
+        assert!(owners.push(named(last.0)));
+        assert_eq!((value(owners.find("R-256")), owners.values().count()), (Some(512), PAGE + 1));
     }
 
     #[test]
-    fn a_name_is_given_once() {
-        let mut names = Names::default();
-        for number in 0..1_000 {
-            assert!(names.insert(format!("R-{number}").into(), OwnerNo(number)));
-        }
-        assert!(!names.insert("R-7".into(), OwnerNo(1)));
-        assert_eq!((names.get("R-7"), names.get("R-1000"), names.len()), (Some(OwnerNo(7)), None, 1_000));
-        assert_eq!((names.remove("R-7"), names.remove("R-7"), names.len()), (Some(OwnerNo(7)), None, 999));
+    fn an_id_is_given_once_and_numbers_grow() {
+        let mut owners = filled(0..1_000);
+        assert!(!owners.push(Named { no: OwnerNo(1_000), ..named(7) }), "an id that is taken");
+        assert!(!owners.push(Named { id: "new".into(), ..named(999) }), "a number that is not the next");
+        assert_eq!((owners.len(), owners.names()), (1_000, 1_000));
+        assert!(owners.push(named(1_000)));
     }
 
     #[test]
-    fn names_with_the_same_hash_are_told_apart() {
-        for gone in ["a", "b", "c"] {
-            let mut names = Names::default();
-            for (number, id) in (0..).zip(["a", "b", "c"]) {
-                assert!(names.insert_at(5, id.into(), OwnerNo(number)));
-                assert!(!names.insert_at(5, id.into(), OwnerNo(9)));
+    fn places_with_the_same_hash_or_the_same_home_are_told_apart() {
+        let hashes = [5, 5, 5, 13, 6, 7, 5];
+        for gone in 0..hashes.len() {
+            let mut slots = Slots::default();
+            for (place, hash) in (0..).zip(hashes) {
+                slots.insert(hash, place);
             }
-            assert_eq!(names.get_at(5, "b"), Some(OwnerNo(1)));
-            assert!(names.remove_at(5, gone).is_some());
-            let left = ["a", "b", "c"].iter().filter(|id| names.get_at(5, id).is_some()).count();
-            assert_eq!((names.get_at(5, gone), left, names.len()), (None, 2, 2));
+            slots.remove(hashes[gone], gone);
+            assert_eq!(slots.taken, hashes.len() - 1);
+            for (place, hash) in hashes.into_iter().enumerate() {
+                let found = slots.find(hash, |at| at == place);
+                assert_eq!(found, (place != gone).then_some(place), "{place} after {gone} is gone");
+            }
         }
     }
 }

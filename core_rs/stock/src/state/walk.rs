@@ -89,11 +89,11 @@ fn add_reservation(sum: &mut Sum, reservation: &Reservation) {
     for (number, line) in (1..).zip(&reservation.lines) {
         let entity = hash::owner_line(Entity::Line, reservation.no, number);
         sum.add(hash::line(entity, line));
-        sum.add(hash::counters(entity, &line.counters));
+        sum.add(hash::counters(entity, &line.counters.all()));
         for (position, allocation) in line.allocations.iter().enumerate() {
             let entity = hash::allocation(reservation.no, number, position);
             sum.add(hash::allocated_at(entity, allocation));
-            sum.add(hash::counters(entity, &allocation.counters));
+            sum.add(hash::counters(entity, &allocation.counters.all()));
         }
     }
 }

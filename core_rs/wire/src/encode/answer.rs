@@ -79,7 +79,7 @@ mod tests {
             outcome: Outcome::Partial,
             owner: Some(it("order")),
             deadline: Some(3_000_000),
-            movements: vec![NamedMovement {
+            movements: [NamedMovement {
                 kind: Kind::Lock,
                 sku: it("BOOK"),
                 warehouse: Some(it("SH")),
@@ -87,7 +87,8 @@ mod tests {
                 line: 1,
                 quantity: 4,
                 pool: Some(it("SHARED")),
-            }],
+            }]
+            .into(),
             refused: vec![(1, 6)],
             split_exact: true,
             exceptions: vec![NamedException {

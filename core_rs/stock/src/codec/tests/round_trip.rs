@@ -94,7 +94,7 @@ fn reservation(random: &mut Random) -> NewReservation {
         channel: random.one_in(2).then(|| ChannelIx(index(random))),
         buyer: wide(random),
         attributes: bytes(random),
-        lines: list(random, line),
+        lines: list(random, line).into_iter().collect(),
     }
 }
 

@@ -322,7 +322,7 @@ fn the_answer_is_a_view_of_the_event_with_names() {
         (Some("R"), Some(1_000), false)
     );
     assert_eq!(answer.refused, [(1, 3)]);
-    let [moved] = answer.movements.as_slice() else { panic!("one movement: {:?}", answer.movements) };
+    let [moved] = &*answer.movements else { panic!("one movement: {:?}", answer.movements) };
     assert_eq!(
         (&*moved.sku, moved.warehouse.as_deref(), moved.owner.as_deref()),
         ("book", Some("SH"), Some("R"))

@@ -1,7 +1,7 @@
 //! A state whose inside was broken: the hash shows every field, and `check` every identity.
 
 use crate::command::{DocumentKind, WarehouseState};
-use crate::counters::Cell;
+use crate::counters::{Cell, Counters};
 use crate::event::{Change, Event, Fingerprint, NewReceipt, NewTransfer, Source};
 use crate::ids::{ChannelIx, OwnerNo, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::Kind;
@@ -124,16 +124,18 @@ const FIELDS: &[Break] = &[
     ("reservation: attributes", |state| reserved(state).attributes = [0].into()),
     ("line: SKU", |state| reserved(state).lines[0].sku.0 += 1),
     ("line: pool", |state| reserved(state).lines[0].pool.0 += 1),
-    ("line: requested", |state| reserved(state).lines[0].counters[0] += 1),
-    ("line: returned", |state| reserved(state).lines[1].counters[8] += 1),
+    ("line: requested", |state| one_more(&mut reserved(state).lines[0].counters, 0)),
+    ("line: returned", |state| one_more(&mut reserved(state).lines[1].counters, 8)),
     ("line: order", |state| reserved(state).lines.swap(0, 1)),
     ("line: one less", |state| done(reserved(state).lines.pop())),
-    ("allocation: locked", |state| reserved(state).lines[0].allocations[0].counters[0] += 1),
-    ("allocation: returning", |state| reserved(state).lines[0].allocations[1].counters[4] += 1),
+    ("allocation: locked", |state| one_more(&mut reserved(state).lines[0].allocations[0].counters, 0)),
+    ("allocation: returning", |state| one_more(&mut reserved(state).lines[0].allocations[1].counters, 4)),
     ("allocation: warehouse", |state| reserved(state).lines[0].allocations[0].warehouse.0 += 7),
     ("allocation: order", |state| reserved(state).lines[0].allocations.swap(0, 1)),
     ("allocation: one more", |state| {
-        reserved(state).lines[1].allocations.push(Allocation { warehouse: WarehouseIx(1), counters: [0; 5] });
+        reserved(state).lines[1]
+            .allocations
+            .push(Allocation { warehouse: WarehouseIx(1), counters: Counters::ZERO });
     }),
     ("receipt: id", |state| receipt(state).id = "Q".into()),
     ("receipt: warehouse", |state| receipt(state).warehouse.0 = 0),
@@ -148,6 +150,10 @@ const FIELDS: &[Break] = &[
     ("transfer: counter", |state| transfer(state).lines[0].counters[7] += 1),
     ("transfer: SKU", |state| transfer(state).lines[0].sku.0 += 1),
 ];
+
+fn one_more<const N: usize>(counters: &mut Counters<N>, at: usize) {
+    counters.set(at, counters.get(at) + 1);
+}
 
 fn file(state: &mut State) -> &mut crate::state::Document {
     state.documents.get_mut(&DocumentKind::Sku).unwrap().get_mut("book").unwrap()
@@ -173,9 +179,9 @@ const INDEXES: &[Break] = &[
     ("names of warehouses", |state| done(state.warehouse_names.remove("SH"))),
     ("names of regions", |state| done(state.region_names.insert("CN".into(), RegionIx(3)))),
     ("names of channels", |state| done(state.channel_names.remove("own"))),
-    ("names of reservations", |state| done(state.reservation_names.remove("R"))),
-    ("names of receipts", |state| done(state.receipt_names.remove("P"))),
-    ("names of transfers", |state| done(state.transfer_names.insert("U".into(), T))),
+    ("names of reservations", |state| state.reservations.unname("R")),
+    ("names of receipts", |state| state.receipts.unname("P")),
+    ("names of transfers", |state| state.transfers.unname("T")),
     ("a deadline too few", |state| state.deadlines.clear()),
     ("a deadline too many", |state| done(state.deadlines.insert((5, R)))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
@@ -209,7 +215,7 @@ const SUMS: &[Sum] = &[
     (Identity::Pool, |state| state.skus[0].pools[0].1.0[2] -= 1),
     (Identity::Conservation, |state| state.skus[0].cells[0].1.0[0] += 1),
     (Identity::Deadline, |state| reserved(state).deadline = 0),
-    (Identity::Line, |state| reserved(state).lines[0].counters[0] += 1),
+    (Identity::Line, |state| one_more(&mut reserved(state).lines[0].counters, 0)),
     (Identity::Receipt, |state| receipt(state).lines[0].counters[1] += 1),
     (Identity::Transfer, |state| transfer(state).lines[0].counters[3] += 1),
     (Identity::TransferClosed, |state| transfer(state).closed = true),

@@ -1,0 +1,145 @@
+//! Lists that nearly always hold one thing, which then takes no memory of its own.
+
+use std::ops::{Deref, DerefMut};
+
+/// A list; its first element stands in it, from the second on all stand elsewhere.
+#[derive(Clone, Debug)]
+pub enum Few<T> {
+    /// Exactly one.
+    One(T),
+    /// Any number, in practice none or several.
+    Many(Vec<T>),
+}
+
+impl<T> Few<T> {
+    /// Nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::Many(Vec::new())
+    }
+
+    /// Appends.
+    pub fn push(&mut self, one: T) {
+        *self = match std::mem::take(self) {
+            Self::Many(list) if list.is_empty() => Self::One(one),
+            Self::Many(mut list) => {
+                list.push(one);
+                Self::Many(list)
+            }
+            Self::One(first) => Self::Many(vec![first, one]),
+        };
+    }
+
+    /// Takes the last away.
+    pub fn pop(&mut self) -> Option<T> {
+        match std::mem::take(self) {
+            Self::One(one) => Some(one),
+            Self::Many(mut list) => {
+                let taken = list.pop();
+                *self = Self::Many(list);
+                taken
+            }
+        }
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Deref for Few<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(list) => list,
+        }
+    }
+}
+
+impl<T> DerefMut for Few<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::One(one) => std::slice::from_mut(one),
+            Self::Many(list) => list,
+        }
+    }
+}
+
+impl<T: PartialEq> PartialEq for Few<T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T: Eq> Eq for Few<T> {}
+
+impl<T, const N: usize> From<[T; N]> for Few<T> {
+    fn from(list: [T; N]) -> Self {
+        list.into_iter().collect()
+    }
+}
+
+impl<T> FromIterator<T> for Few<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(list: I) -> Self {
+        let mut list = list.into_iter();
+        match (list.next(), list.next()) {
+            (Some(first), Some(second)) => {
+                let mut many = Vec::with_capacity(list.size_hint().0.saturating_add(2));
+                many.extend([first, second]);
+                many.extend(list);
+                Self::Many(many)
+            }
+            (Some(one), None) => Self::One(one),
+            (None, _) => Self::new(),
+        }
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, many) = match self {
+            Self::One(one) => (Some(one), Vec::new()),
+            Self::Many(list) => (None, list),
+        };
+        one.into_iter().chain(many)
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Few<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_what_was_put_into_it_whatever_its_length() {
+        for length in 0..5 {
+            let mut pushed = Few::new();
+            (0..length).for_each(|number| pushed.push(number));
+            let collected: Few<i32> = (0..length).collect();
+            assert_eq!(pushed, collected);
+            assert!(pushed.iter().copied().eq(0..length));
+            for number in (0..length).rev() {
+                assert_eq!(pushed.pop(), Some(number));
+                assert!(pushed.iter().copied().eq(0..number));
+            }
+            assert_eq!((pushed.pop(), pushed.len()), (None, 0));
+            pushed.push(7);
+            assert_eq!(pushed, Few::from([7]));
+        }
+    }
+}
