@@ -11,7 +11,7 @@ use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::SHARED;
 use lockstock_stock::state::{Line as RealLine, ReservationState, State};
 
-use crate::twin::world::{
+use crate::world::{
     Cell, Held, Line, Name, Receipt, ReceiptLine, Reservation, Transfer, TransferLine, World,
 };
 

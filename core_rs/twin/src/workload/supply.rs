@@ -6,7 +6,7 @@ use lockstock_stock::command::{
 use lockstock_stock::ids::Units;
 
 use super::{MINUTE, SKUS, WAREHOUSES, Workload, ids};
-use crate::twin::world::{Cell, Name, Transfer, TransferLine, World};
+use crate::world::{Cell, Name, Transfer, TransferLine, World};
 
 impl Workload {
     /// A place where a counter stands above zero, mostly.

@@ -4,7 +4,7 @@ use lockstock_stock::command::{Command, DocumentKind, Live, PutDocument, SHOP_ID
 use lockstock_stock::event::DeductionPolicy::{OnOrder, OnPayment};
 
 use super::{CATEGORIES, REGIONS, SKUS, WAREHOUSES, Workload, ids};
-use crate::twin::world::{Name, World};
+use crate::world::{Name, World};
 
 fn put(kind: DocumentKind, id: Name, live: Live<'static>) -> PutDocument<'static> {
     PutDocument { kind, id, expected_version: None, live, body: b"{}" }

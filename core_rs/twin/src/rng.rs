@@ -1,5 +1,4 @@
 //! A small generator of numbers that gives the same sequence on every machine (splitmix64).
-#![allow(dead_code, reason = "each test file draws in its own way")]
 
 pub struct Rng(u64);
 
@@ -8,6 +7,7 @@ impl Rng {
         Self(seed)
     }
 
+    #[allow(clippy::should_implement_trait, reason = "numbers have no end to tell of")]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

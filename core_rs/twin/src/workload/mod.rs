@@ -2,7 +2,6 @@
 //! shortages and splits are frequent. It looks at the twin to know what could be done next.
 
 mod orders;
-pub mod rng;
 mod shop;
 mod supply;
 
@@ -14,8 +13,8 @@ use lockstock_stock::event::Fingerprint;
 use lockstock_stock::ids::{Micros, RequestKey, Units};
 use lockstock_stock::limits::Limits;
 
-use crate::twin::world::{Name, World};
-use rng::Rng;
+use crate::rng::Rng;
+use crate::world::{Name, World};
 
 pub const SKUS: [Name; 5] = ["apple", "bread", "candle", "drum", "egg"];
 pub const WAREHOUSES: [Name; 6] = ["w1", "w2", "w3", "w4", "w5", "w6"];

@@ -8,7 +8,7 @@ use lockstock_stock::ids::{LineNo, Micros, Units};
 use lockstock_stock::limits::QUANTITY_MAX;
 
 use super::{MINUTE, REGIONS, SECOND, WAREHOUSES, Workload, ids};
-use crate::twin::world::{Held, Line, Name, Reservation, World};
+use crate::world::{Held, Line, Name, Reservation, World};
 
 impl Workload {
     fn new_reservation(&mut self, world: &World) -> Name {

@@ -5,13 +5,25 @@
 //! was broken the copy is thrown away. Where a command breaks several rules the contract does not say
 //! which is named, so a refusal is the list of all of them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a twin may be blunt: it is run by tests"
+)]
+#![allow(missing_docs, clippy::missing_panics_doc, reason = "its words are those of domain.md")]
+
+pub mod compare;
 mod documents;
 mod fulfilment;
+pub mod judge;
 mod orders;
+pub mod rng;
 pub mod routing;
 mod sourcing;
 mod stock;
 mod supply;
+pub mod workload;
 pub mod world;
 
 use std::collections::BTreeMap;
@@ -86,6 +98,7 @@ struct Attempt<'a> {
     sequence: u64,
 }
 
+#[derive(Clone)]
 pub struct Twin {
     pub world: World,
     pub keys: BTreeMap<RequestKey, u64>,
