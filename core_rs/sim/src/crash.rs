@@ -63,8 +63,9 @@ impl World {
         let calls = std::mem::take(&mut self.calls);
         self.ledger.cut(last)?;
         let before_last_frame = self.boundary(last);
-        self.twin_goes_back(node, last)?;
+        // Before anything is swept: the hash of the node is the hash of the journal's end.
         let replayed = self.everything_holds(node)?;
+        self.twin_goes_back(node, last)?;
         let known = Known { hashes: &replayed.hashes, before_last_frame };
         for _ in 0..self.rng.below(3) {
             flip_one(&self.machine, &known, &mut self.rng, &mut self.tally)?;

@@ -37,7 +37,9 @@ impl World {
                 38..=57 => self.commit(node)?,
                 58..=69 => self.tell(node, 70)?,
                 70..=77 => self.pass_time(node)?,
-                78..=81 => drop(node.sweep()),
+                78..=81 => {
+                    node.sweep();
+                }
                 82..=86 => self.project(node)?,
                 87..=88 => node.ask_for_snapshot(),
                 89..=91 => self.snapshot(node),
@@ -166,7 +168,14 @@ impl World {
 
     /// Half a turn of the journal thread: what happens between the halves happens while a batch is synced.
     fn commit(&mut self, node: &mut Stepped) -> Result<(), String> {
-        if node.has_batch() { self.write(node) } else { Ok(drop(node.take_batch())) }
+        if node.has_batch() {
+            self.write(node)
+        } else {
+            {
+                node.take_batch();
+                Ok(())
+            }
+        }
     }
 
     fn write(&mut self, node: &mut Stepped) -> Result<(), String> {
