@@ -37,7 +37,7 @@ impl Machine {
         config.segment_bytes = SEGMENT_BYTES_MIN;
         config.disk_floor_bytes = DISK_FLOOR;
         config.snapshot_every_bytes = if seed.is_multiple_of(3) { 2_000 } else { 1 << 30 };
-        config.in_flight_records_max = if seed.is_multiple_of(4) { 20 } else { 1_000 };
+        config.in_flight_records_max = if seed.is_multiple_of(4) { 8 } else { 1_000 };
         Self { disk: FaultyDisk::new(), clocks: Clocks::at(START), config, proved: 0 }
     }
 
