@@ -49,9 +49,8 @@ impl World {
     fn not_yet(&mut self, error: &OpenError) -> Result<(), String> {
         self.has_cause(&error.to_string()).map_err(|why| format!("the start is refused: {why}"))?;
         if self.disk().is_off() {
-            let seed = self.rng.next();
-            self.disk().crash(seed);
-            self.tally.count("power cuts amid a recovery");
+            self.die();
+            self.tally.count("deaths amid a recovery");
         } else {
             self.disk().set_capacity(None);
         }

@@ -197,14 +197,17 @@ impl World {
     /// Answers leave: whatever saw nothing that is not durable, and this often of a hundred.
     pub fn tell(&mut self, node: &Stepped, chance: u64) -> Result<(), String> {
         let engine = node.engine();
+        let mut told = Ok(());
         for call in std::mem::take(&mut self.calls) {
-            if call.seen <= engine.durable() && self.rng.percent(chance) {
-                self.ledger.tell(engine, &call, &mut self.tally)?;
-            } else {
-                self.calls.push(call);
+            if told.is_ok() && call.seen <= engine.durable() && self.rng.percent(chance) {
+                told = self.ledger.tell(engine, &call, &mut self.tally);
+                if told.is_ok() {
+                    continue;
+                }
             }
+            self.calls.push(call);
         }
-        Ok(())
+        told
     }
 
     /// A read, told at once if what it saw is durable.

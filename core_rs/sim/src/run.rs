@@ -39,6 +39,7 @@ pub fn run(seed: u64) -> Result<Run, String> {
 }
 
 /// Everything there is.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact about this life of the node")]
 pub struct World {
     pub rng: Rng,
     pub machine: Machine,
@@ -137,9 +138,12 @@ impl World {
         let engine = node.engine().clone();
         if let Some(failed) = engine.failed() {
             self.has_cause(&failed.to_string())?;
+            // What was published before it failed may still leave.
+            let told = self.tell(&node, 80);
+            self.unless_powerless(told)?;
             let full = failed.to_string().contains(NO_SPACE);
             let what = if disk.is_off() {
-                "power cuts amid an operation of the disk"
+                "deaths amid an operation of the disk"
             } else if full {
                 "full disks that ended the node"
             } else {
@@ -159,13 +163,7 @@ impl World {
             }
         }
         drop(node);
-        if disk.is_off() || self.rng.percent(60) {
-            disk.crash(self.rng.next());
-            self.tally.count("power cuts");
-        } else {
-            disk.kill();
-            self.tally.count("kills");
-        }
+        self.die();
         if let Some(batch) = self.staged.take()
             && self.rng.percent(50)
         {
@@ -177,6 +175,19 @@ impl World {
             disk.set_capacity(None);
         }
         Ok(())
+    }
+
+    /// The machine goes down, or the process alone: then what was written and not synced stays where it is, until
+    /// the machine goes down later.
+    pub fn die(&mut self) {
+        let disk = self.machine.disk.clone();
+        if self.rng.percent(60) {
+            disk.crash(self.rng.next());
+            self.tally.count("power cuts");
+        } else {
+            disk.kill();
+            self.tally.count("kills");
+        }
     }
 
     /// Everything comes to rest, and everything agrees.

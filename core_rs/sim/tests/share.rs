@@ -1,4 +1,4 @@
-//! The share of the simulator in every test run. `LOCKSTOCK_SIM_SEEDS=n` runs n seeds (400 unless told),
+//! The share of the simulator in every test run. `LOCKSTOCK_SIM_SEEDS=n` runs n seeds (1,200 unless told),
 //! `LOCKSTOCK_SIM_SEED=s` only that one.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use lockstock_sim::{Tally, run};
 use lockstock_stock::event::Operation;
 
 /// Enough to meet everything there is to meet.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1_200;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))

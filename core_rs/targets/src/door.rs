@@ -15,7 +15,7 @@ use lockstock_wire::{Caller, Door};
 
 use crate::pieces;
 
-/// Every method that takes bytes; a test holds this list and the contract together.
+/// Every method that takes bytes; a test holds those of the stock service and the contract together.
 pub const METHODS: [&str; 63] = [
     "/lockstock.v1.StockService/Lock",
     "/lockstock.v1.StockService/LockAndDeduct",

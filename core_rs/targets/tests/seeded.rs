@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use lockstock_targets::{METHODS, TARGETS, command};
 use lockstock_twin::rng::Rng;
+use lockstock_wire::proto::DESCRIPTORS;
+use prost::Message;
+use prost_types::FileDescriptorSet;
 
 const MUTATIONS: u64 = 60;
 
@@ -66,5 +69,18 @@ fn every_method_stands_the_messages_of_every_other() {
             let call = [&[u8::try_from(method).unwrap()], &message[1..]].concat();
             must_stand(command, &call, &format!("{} as {}", path.display(), METHODS[method]));
         }
+    }
+}
+
+#[test]
+fn every_method_of_the_stock_service_is_called() {
+    let contract = FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+    let services = contract.file.iter().flat_map(|file| &file.service);
+    let stock = services.filter(|service| service.name() == "StockService");
+    let methods: Vec<_> =
+        stock.flat_map(|service| &service.method).map(prost_types::MethodDescriptorProto::name).collect();
+    assert!(!methods.is_empty());
+    for method in methods {
+        assert!(METHODS.contains(&&*format!("/lockstock.v1.StockService/{method}")), "{method}");
     }
 }
