@@ -102,8 +102,8 @@ impl World {
         let mut node = self.begin()?;
         let lives = 2 + self.rng.below(4);
         for _ in 0..lives {
-            let lived = self.live(&mut node);
-            self.unless_powerless(lived)?;
+            let ended = self.live(&mut node);
+            self.unless_powerless(ended)?;
             self.end(node)?;
             node = self.start_again()?;
         }

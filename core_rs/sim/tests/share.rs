@@ -30,8 +30,11 @@ fn whatever_happens_to_the_node_everything_acknowledged_is_true_for_ever() {
     // A shorter run than the usual one cannot meet everything.
     if seeds.end - seeds.start >= SEEDS {
         assert_eq!(tally.missing(), Vec::<&str>::new(), "the runs did not meet this");
+        // The engine's own; and what needs a longer life than a node has here, which the twin's own test meets.
         let own = [Operation::Sweep, Operation::Checkpoint];
-        let all = Operation::ALL.iter().filter(|operation| !own.contains(operation));
+        let seldom = [Operation::RecallOrder, Operation::CancelOrderReturn];
+        let all =
+            Operation::ALL.iter().filter(|operation| !own.contains(operation) && !seldom.contains(operation));
         let missing: Vec<_> =
             all.map(|operation| operation.name()).filter(|name| !operations.contains(name)).collect();
         assert_eq!(missing, Vec::<&str>::new(), "the runs were granted none of these");
