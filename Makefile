@@ -65,10 +65,8 @@ replay: build ## make replay FILE=orders.csv: a shop's order lines through a ser
 
 SEEDS ?= 5000
 FROM ?= 0
-SECONDS ?= 60
-FUZZ_TARGETS := $(basename $(notdir $(wildcard core_rs/fuzz/fuzz_targets/*.rs)))
 
-.PHONY: test test-rust test-python test-long sim fuzz
+.PHONY: test test-rust test-python test-long sim
 test: test-rust test-python ## everything a change must pass
 
 test-rust:
@@ -85,11 +83,6 @@ test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKS
 
 sim: ## make sim SEEDS=5000 FROM=0: the whole node in one seeded thread; a seed that fails is printed
 	$(CARGO) run --quiet --profile sim --manifest-path $(MANIFEST) -p lockstock-sim -- --seeds $(SEEDS) --from $(FROM)
-
-fuzz: ## make fuzz SECONDS=60: libFuzzer on each reader of bytes, for so long each
-	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
-	for target in $(FUZZ_TARGETS); do (cd core_rs && mkdir -p fuzz/corpus/$$target && $(CARGO) fuzz run -s none $$target \
-		fuzz/corpus/$$target targets/corpus/$$target -- -max_total_time=$(SECONDS) -rss_limit_mb=2048 -max_len=16384); done
 
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.

@@ -7,11 +7,8 @@ use std::path::Path;
 use lockstock_stock::event::Event;
 use lockstock_stock::machine::Machine;
 use lockstock_stock::state::State;
-use lockstock_targets::METHODS;
 use lockstock_twin::Twin;
 use lockstock_twin::workload::{Workload, limits};
-use lockstock_wire::proto::lockstock::v1::{self as pb, lock_request};
-use prost::Message;
 
 fn main() {
     let (events, state) = history(3, 60);
@@ -34,12 +31,6 @@ fn main() {
         let patch = [&at.to_le_bytes()[..], &[0, 0, 0, 1]].concat();
         write("journal", &format!("other-{name}"), &[&[3], &pieces(&[patch])[..]].concat());
     }
-    let calls = calls();
-    for (name, call) in &calls {
-        write("command", &name.to_lowercase(), call);
-    }
-    let all: Vec<_> = calls.into_iter().map(|(_, call)| call).collect();
-    write("stream", "an-order", &pieces(&all));
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) {
@@ -103,41 +94,4 @@ fn header(state: &State) -> Vec<u8> {
     header.extend_from_slice(&state.hash().to_le_bytes());
     header.resize(64, 0);
     header
-}
-
-/// The steps of an order, and what else moves stock.
-fn calls() -> Vec<(&'static str, Vec<u8>)> {
-    let order = || "order".to_owned();
-    let (sku, warehouse) = (|| "apple".to_owned(), || "w1".to_owned());
-    let line = pb::OrderLine { sku: sku(), quantity: 1, pool: String::new() };
-    let shelf = pb::StockLine { sku: sku(), warehouse: warehouse(), quantity: 5 };
-    let source = Some(lock_request::Source::Region("north".to_owned()));
-    let lock = pb::LockRequest { reservation_id: order(), lines: vec![line], source, ..Default::default() };
-    let lines = vec![pb::SkuQuantity { sku: sku(), quantity: Some(1) }];
-    vec![
-        call("OtherReceipt", &pb::OtherReceiptRequest { lines: vec![shelf], ..Default::default() }),
-        call("Lock", &lock),
-        call("Deduct", &pb::DeductRequest { reservation_id: order(), ..Default::default() }),
-        call("PushFulfilment", &fulfilment(order(), warehouse())),
-        call("GetReservation", &pb::GetReservationRequest { reservation_id: order() }),
-        call(
-            "DraftTransfer",
-            &pb::DraftTransferRequest {
-                transfer_id: order(),
-                from_warehouse: warehouse(),
-                to_warehouse: "w2".to_owned(),
-                lines,
-                ..Default::default()
-            },
-        ),
-    ]
-}
-
-fn fulfilment(reservation_id: String, warehouse: String) -> pb::PushFulfilmentRequest {
-    pb::PushFulfilmentRequest { reservation_id, warehouse, ..Default::default() }
-}
-
-fn call(name: &'static str, message: &impl Message) -> (&'static str, Vec<u8>) {
-    let method = METHODS.iter().position(|path| path.rsplit('/').next() == Some(name)).unwrap();
-    (name, [&[u8::try_from(method).unwrap()], &message.encode_to_vec()[..]].concat())
 }

@@ -1,16 +1,14 @@
-//! What reads bytes of anybody's making, each as one function of bytes. A target returns when all is well and
+//! What reads bytes at rest, each as one function of bytes. A target returns when all is well and
 //! panics when it is not; what it reads may be refused, and must never be believed, lost or changed silently.
 //!
-//! `fuzz/` runs them under libFuzzer, `tests/seeded.rs` over the committed corpus and seeded mutations of it.
+//! `tests/seeded.rs` runs them over the committed corpus and seeded mutations of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a target says no")]
 #![allow(clippy::missing_panics_doc, reason = "the same")]
 
-mod door;
 mod events;
 mod journal;
 mod snapshot;
 
-pub use door::{METHODS, command, stream};
 pub use events::{event, replay};
 pub use journal::journal;
 pub use snapshot::snapshot;
@@ -19,14 +17,8 @@ pub use snapshot::snapshot;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
-    ("journal", journal),
-    ("snapshot", snapshot),
-    ("event", event),
-    ("replay", replay),
-    ("command", command),
-    ("stream", stream),
-];
+pub const TARGETS: [Target; 4] =
+    [("journal", journal), ("snapshot", snapshot), ("event", event), ("replay", replay)];
 
 /// Bytes in pieces, each a length (`u16`, little-endian) and as many bytes, the last as long as there are.
 pub fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
