@@ -75,7 +75,9 @@ fn history(seed: u64, commands: usize) -> (Vec<Event>, State) {
         twin.step(&request, workload.now, machine.state().sequence(), horizon);
     }
     let mut state = State::default();
-    events.iter().for_each(|event| state.apply(event).unwrap());
+    for event in &events {
+        state.apply(event).unwrap();
+    }
     (events, state)
 }
 

@@ -73,6 +73,8 @@ fn put(segment: &mut [u8], at: usize, with: &[u8]) {
 
 /// Makes the checksums of the header and of the frames that can be found fit what they stand for.
 fn fit(segment: &mut [u8]) {
+    // A length that the header says and a disk cannot have is the disk's to refuse.
+    segment[48..56].copy_from_slice(&SEGMENT_BYTES_MIN.to_le_bytes());
     let crc = crc32c::crc32c(&segment[..BLOCK - 4]);
     segment[BLOCK - 4..BLOCK].copy_from_slice(&crc.to_le_bytes());
     let mut at = BLOCK;
