@@ -1,5 +1,6 @@
 //! The share of the simulator in every test run. `LOCKSTOCK_SIM_SEEDS=n` runs n seeds (1,200 unless told),
 //! `LOCKSTOCK_SIM_SEED=s` only that one.
+#![allow(clippy::panic, reason = "tests may be blunt")]
 
 use std::collections::BTreeSet;
 

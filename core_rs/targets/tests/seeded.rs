@@ -1,6 +1,5 @@
 //! Every target over its corpus and seeded mutations of it. `LOCKSTOCK_MUTATIONS=n` makes n of each file (1,000
 //! unless told).
-
 #![allow(clippy::unwrap_used, reason = "tests may be blunt")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
