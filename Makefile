@@ -63,7 +63,10 @@ replay: build ## make replay FILE=orders.csv: a shop's order lines through a ser
 
 # --- tests -----------------------------------------------------------------------------------------
 
-.PHONY: test test-rust test-python test-long planted-bugs
+SEEDS ?= 5000
+FROM ?= 0
+
+.PHONY: test test-rust test-python test-long planted-bugs sim
 test: test-rust test-python ## everything a change must pass
 
 test-rust:
@@ -74,6 +77,8 @@ test-python: build
 
 test-long: build ## the seeded runs, for as long as wanted: make test-long LOCKSTOCK_SEEDS=100000
 	LOCKSTOCK_SEEDS=$${LOCKSTOCK_SEEDS:-20000} $(CARGO) test --quiet --release --manifest-path $(MANIFEST) -p lockstock-stock --test agreement
+	LOCKSTOCK_MUTATIONS=$${LOCKSTOCK_MUTATIONS:-20000} $(CARGO) test --quiet --profile sim --manifest-path $(MANIFEST) -p lockstock-targets --test seeded
+	$(MAKE) sim SEEDS=$${LOCKSTOCK_SIM_SEEDS:-50000}
 	$(BIN)/python -m pytest -m long
 	$(MAKE) planted-bugs
 
@@ -83,6 +88,9 @@ planted-bugs: build ## plant one bug after the other and see each caught: make p
 .PHONY: crash
 crash: build ## kill it, break its disk, cut its power, hundreds of times: make crash CRASHES=500 SEED=3
 	LOCKSTOCK_CRASHES=$(or $(CRASHES),200) LOCKSTOCK_SEED=$(or $(SEED),1) $(BIN)/python -m pytest -m long tests/crash
+
+sim: ## make sim SEEDS=5000 FROM=0: the whole node in one seeded thread; a seed that fails is printed
+	$(CARGO) run --quiet --profile sim --manifest-path $(MANIFEST) -p lockstock-sim -- --seeds $(SEEDS) --from $(FROM)
 
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.

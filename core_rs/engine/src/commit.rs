@@ -8,7 +8,7 @@ use std::time::Instant;
 use lockstock_journal::Log;
 use lockstock_stock::ids::Sequence;
 
-use crate::core::Buffer;
+use crate::core::{Buffer, Core};
 use crate::desk::SnapshotError;
 use crate::shared::Shared;
 
@@ -22,30 +22,8 @@ const BLOCK: u64 = 4_096;
 /// A segment is nearly full when less than this part of it is left; see [`Log::segment_is_full`].
 const FULL_PART: u64 = 16;
 
-/// What the journal thread does until it is told to close or the log fails.
-pub(crate) fn run(shared: &Arc<Shared>, mut log: Box<dyn Log>) {
-    let guard = Unwinding { shared };
-    let frame_max = frame_max(shared.config.segment_bytes);
-    let mut writer = Writer { shared, used: BLOCK, sealed: false, frame_max };
-    let mut spare = Buffer::default();
-    while let Some(turn) = next(&writer, std::mem::take(&mut spare), log.segment_is_full()) {
-        if let Err(why) = writer.write(log.as_mut(), &turn) {
-            shared.fail(&format!("the journal cannot be written, nothing more is acknowledged: {why}"));
-            break;
-        }
-        spare = turn.batch;
-        spare.clear();
-    }
-    if shared.health.fatal().is_none()
-        && let Err(why) = log.sync()
-    {
-        shared.fail(&format!("the journal could not be synced at the end: {why}"));
-    }
-    drop(guard);
-}
-
-/// One turn of the journal thread.
-struct Turn {
+/// One turn: what was in the buffer, on its way into the journal.
+pub(crate) struct Turn {
     batch: Buffer,
     /// The checkpoint that begins the next batch: the segment is sealed between the two.
     checkpoint: Option<Sequence>,
@@ -53,34 +31,11 @@ struct Turn {
     requests: u64,
 }
 
-/// Waits for records (or a wish to seal, or the end) and takes the buffer. `None`: closed and empty, or failed.
-fn next(writer: &Writer<'_>, spare: Buffer, full: bool) -> Option<Turn> {
-    let shared = writer.shared;
-    let mut core = shared.core.lock();
-    while core.buffer().is_empty() && !core.closing() && !core.wants_seal() && shared.health.fatal().is_none()
-    {
-        shared.work.wait(&mut core);
-    }
-    if shared.health.fatal().is_some() || (core.buffer().is_empty() && core.closing()) {
-        return None;
-    }
-    // The state is now exactly that after the batch: the one moment at which its hash may be journalled as
-    // the first record after it.
-    let seals =
-        !core.closing() && (core.wants_seal() || (full && !writer.sealed) || writer.fills_up(core.buffer()));
-    let requests = shared.desk.requests();
-    let batch = core.take(spare);
-    let checkpoint = if seals { core.checkpoint(shared) } else { None };
-    if seals && checkpoint.is_none() {
-        shared
-            .desk
-            .served(requests, Err(SnapshotError::Failed("the state hash cannot be journalled".to_owned())));
-    }
-    Some(Turn { batch, checkpoint, requests })
-}
-
-struct Writer<'a> {
-    shared: &'a Shared,
+/// Makes durable what the engine's lock has buffered: on the journal thread, or a turn at a time.
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    log: Box<dyn Log>,
+    spare: Buffer,
     /// Bytes in this segment since this engine began it.
     used: u64,
     /// Sealed, with the checkpoint of the next segment in the buffer: `segment_is_full` is old news.
@@ -88,7 +43,69 @@ struct Writer<'a> {
     frame_max: usize,
 }
 
-impl Writer<'_> {
+impl Committer {
+    pub fn new(shared: Arc<Shared>, log: Box<dyn Log>) -> Self {
+        let frame_max = frame_max(shared.config.segment_bytes);
+        Self { shared, log, spare: Buffer::default(), used: BLOCK, sealed: false, frame_max }
+    }
+
+    /// What the journal thread does until it is told to close or the log fails.
+    pub fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let guard = Unwinding { shared: &shared };
+        while let Some(turn) = self.wait() {
+            if !self.finish(turn) {
+                break;
+            }
+        }
+        self.end();
+        drop(guard);
+    }
+
+    /// Waits for records (or a wish to seal, or the end) and takes the buffer. `None`: closed and empty, or
+    /// failed.
+    fn wait(&mut self) -> Option<Turn> {
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.core.lock();
+        while core.buffer().is_empty()
+            && !core.closing()
+            && !core.wants_seal()
+            && shared.health.fatal().is_none()
+        {
+            shared.work.wait(&mut core);
+        }
+        self.take(&mut core)
+    }
+
+    /// Takes the buffer as it is. `None`: there is nothing to do, or the engine has failed.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn begin(&mut self) -> Option<Turn> {
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.core.lock();
+        if core.buffer().is_empty() && !core.wants_seal() { None } else { self.take(&mut core) }
+    }
+
+    fn take(&mut self, core: &mut Core) -> Option<Turn> {
+        let shared = &self.shared;
+        if shared.health.fatal().is_some() || (core.buffer().is_empty() && core.closing()) {
+            return None;
+        }
+        // The state is now exactly that after the batch: the one moment at which its hash may be journalled as
+        // the first record after it.
+        let full = self.log.segment_is_full() && !self.sealed;
+        let seals = !core.closing() && (core.wants_seal() || full || self.fills_up(core.buffer()));
+        let requests = shared.desk.requests();
+        let batch = core.take(std::mem::take(&mut self.spare));
+        let checkpoint = if seals { core.checkpoint(shared) } else { None };
+        if seals && checkpoint.is_none() {
+            shared.desk.served(
+                requests,
+                Err(SnapshotError::Failed("the state hash cannot be journalled".to_owned())),
+            );
+        }
+        Some(Turn { batch, checkpoint, requests })
+    }
+
     /// Whether the segment is nearly full after this batch, or the batch even goes on into another: so no
     /// segment's worth of records goes by without a checkpoint.
     fn fills_up(&self, batch: &Buffer) -> bool {
@@ -97,19 +114,39 @@ impl Writer<'_> {
         self.used + batch.bytes.len() as u64 + frames * FRAME_OVERHEAD >= segment - segment / FULL_PART
     }
 
-    fn write(&mut self, log: &mut dyn Log, turn: &Turn) -> Result<(), String> {
+    /// Appends what was taken and says that it is durable; whether the journal goes on.
+    pub fn finish(&mut self, turn: Turn) -> bool {
+        if let Err(why) = self.write(&turn) {
+            self.shared.fail(&format!("the journal cannot be written, nothing more is acknowledged: {why}"));
+            return false;
+        }
+        self.spare = turn.batch;
+        self.spare.clear();
+        true
+    }
+
+    /// The last sync.
+    pub fn end(&mut self) {
+        if self.shared.health.fatal().is_none()
+            && let Err(why) = self.log.sync()
+        {
+            self.shared.fail(&format!("the journal could not be synced at the end: {why}"));
+        }
+    }
+
+    fn write(&mut self, turn: &Turn) -> Result<(), String> {
         for (first, last, records) in frames(&turn.batch, self.frame_max)? {
             let begun = Instant::now();
-            log.append(first, last, records).map_err(|error| error.to_string())?;
+            self.log.append(first, last, records).map_err(|error| error.to_string())?;
             self.sealed = false;
             let bytes = records.len() as u64;
             self.used += bytes + FRAME_OVERHEAD;
             self.publish(first, last, bytes, begun);
         }
-        let shared = self.shared;
         if let Some(checkpoint) = turn.checkpoint {
-            log.seal().map_err(|error| error.to_string())?;
+            self.log.seal().map_err(|error| error.to_string())?;
             (self.used, self.sealed) = (BLOCK, true);
+            let shared = &self.shared;
             shared.desk.sealed(checkpoint, turn.requests, shared.journal_bytes.load(Ordering::Relaxed));
             shared.sample_disk();
         }
@@ -117,7 +154,7 @@ impl Writer<'_> {
     }
 
     fn publish(&self, first: Sequence, last: Sequence, bytes: u64, begun: Instant) {
-        let shared = self.shared;
+        let shared = &self.shared;
         shared.meters.sync.observe_since(begun);
         shared.meters.batch_records.observe(last - first + 1);
         shared.meters.batch_bytes.observe(bytes);

@@ -89,6 +89,14 @@ impl Desk {
         }
     }
 
+    /// The next sealed segment whose checkpoint is durable, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn next_if_durable(&self, durable: Sequence) -> Option<Sealed> {
+        let mut inner = self.inner.lock();
+        let ready = inner.sealed.is_some_and(|sealed| sealed.checkpoint <= durable) && !inner.stopped;
+        if ready { inner.sealed.take() } else { None }
+    }
+
     pub fn stopped(&self) -> bool {
         self.inner.lock().stopped
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use lockstock_journal::disk::Disk;
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::Request;
 use lockstock_stock::event::{Event, Fingerprint};
@@ -94,7 +95,7 @@ impl Engine {
         crate::recovery::open(config)
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.owner.shared
     }
 
@@ -294,6 +295,12 @@ impl Engine {
     /// Seals the segment and writes a snapshot of at least everything applied before the call; blocks until
     /// it is on disk.
     pub fn snapshot_now(&self) -> Result<SnapshotInfo, SnapshotError> {
+        let ticket = self.ask_for_snapshot()?;
+        self.shared().desk.wait(ticket)
+    }
+
+    /// The first half: the journal thread will seal; the ticket to wait with.
+    pub(crate) fn ask_for_snapshot(&self) -> Result<u64, SnapshotError> {
         let shared = self.shared();
         let ticket = shared.desk.ask();
         {
@@ -304,7 +311,12 @@ impl Engine {
             core.ask_to_seal();
         }
         shared.work.notify_all();
-        shared.desk.wait(ticket)
+        Ok(ticket)
+    }
+
+    /// The disk the journal is on, for those who follow it.
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.shared().disk
     }
 
     /// The keyed hash of a buyer; 0 for none.

@@ -24,6 +24,8 @@ mod replay;
 mod shared;
 mod snapshotter;
 pub mod status;
+#[cfg(any(test, feature = "testing"))]
+pub mod stepped;
 mod stop;
 
 pub use admission::EARLY_PERCENT;

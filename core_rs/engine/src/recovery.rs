@@ -8,7 +8,7 @@ use std::time::Instant;
 use lockstock_journal::disk::{Disk, RealDisk};
 use lockstock_journal::snapshot::{self, Snapshot};
 use lockstock_journal::{
-    DirLock, IoError, LockError, Log, OpenError as Refused, Options, Proof, Recovered, Segments,
+    DirLock, IoError, LockError, Log, OpenError as Refused, Options, Proof, Recovered as Opened, Segments,
 };
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::machine::Machine;
@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::admission::Admission;
 use crate::buyer::{BuyerKey, KeyError};
 use crate::clock::{Clock, SlewedClock, SystemSource};
+use crate::commit::Committer;
 use crate::config::{Config, Layout};
 use crate::core::Core;
 use crate::desk::{Desk, SnapshotInfo};
@@ -26,12 +27,13 @@ use crate::engine::{Engine, Owner};
 use crate::failure::Health;
 use crate::gate::Gate;
 use crate::metrics::Meters;
+use crate::periodic;
 use crate::recall::Records;
 use crate::replay::{ReplayError, replay};
 use crate::shared::{Gauge, Shared};
+use crate::snapshotter::Snapshotter;
 use crate::status::hash_text;
 use crate::stop::Stop;
-use crate::{commit, periodic, snapshotter};
 
 /// Sentences about what was found and passed over.
 type Notes = Vec<String>;
@@ -141,33 +143,65 @@ pub(crate) fn open_with(
     disk: Arc<dyn Disk>,
     clock: impl FnOnce(&State) -> Box<dyn Clock>,
 ) -> Result<(Engine, Recovery), OpenError> {
-    let (parts, recovery) = recover(config, disk, clock)?;
+    let layout = config.layout();
+    config.check().map_err(OpenError::Config)?;
+    let dir_lock = DirLock::acquire(&layout.data)?;
+    let recovered = recover(&config, &disk, &Options::default())?;
+    let buyers = BuyerKey::open(&layout.buyer_key, recovered.recovery.sequence == 0)?;
+    let (parts, recovery) = recovered.parts(config, disk, clock, buyers, Some(dir_lock));
     Ok((assemble(parts)?, recovery))
 }
 
-fn recover(
-    config: Config,
-    disk: Arc<dyn Disk>,
-    clock: impl FnOnce(&State) -> Box<dyn Clock>,
-) -> Result<(Parts, Recovery), OpenError> {
+/// What a data directory gives: the journal, and the state that stands in it.
+pub(crate) struct Recovered {
+    segments: Segments,
+    state: State,
+    newest: Option<SnapshotInfo>,
+    /// Bytes of journal since that snapshot.
+    unwritten: u64,
+    pub recovery: Recovery,
+}
+
+impl Recovered {
+    /// What an engine is made of, with what is not on that disk.
+    pub fn parts(
+        self,
+        config: Config,
+        disk: Arc<dyn Disk>,
+        clock: impl FnOnce(&State) -> Box<dyn Clock>,
+        buyers: BuyerKey,
+        dir_lock: Option<DirLock>,
+    ) -> (Parts, Recovery) {
+        let Self { segments, state, newest, unwritten, recovery } = self;
+        let clock = clock(&state);
+        let (gauged, journal) = (Arc::clone(&disk), config.layout().journal);
+        let gauge: Gauge = Box::new(move || gauged.free_bytes(&journal));
+        let log: Box<dyn Log> = Box::new(segments);
+        (Parts { config, state, log, clock, gauge, disk, buyers, dir_lock, newest, unwritten }, recovery)
+    }
+}
+
+/// Newest snapshot, then the journal. `options` are those that no setting decides.
+pub(crate) fn recover(
+    config: &Config,
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+) -> Result<Recovered, OpenError> {
     let begun = Instant::now();
-    config.check().map_err(OpenError::Config)?;
     let layout = config.layout();
-    let dir_lock = DirLock::acquire(&layout.data)?;
     disk.create_dir(&layout.snapshots)
         .map_err(|source| IoError { doing: "create", path: layout.snapshots.clone(), source })
         .map_err(lockstock_journal::SnapshotError::Io)?;
-    let (segments, found) = open_segments(&config, &layout, &disk)?;
+    let (segments, found) = open_segments(config, &layout, disk, options)?;
     let Found { state: snapshot, info: newest, notes } =
-        newest_snapshot(&disk, &layout, segments.journal_id())?;
+        newest_snapshot(disk, &layout, segments.journal_id())?;
     let mut state = snapshot.unwrap_or_default();
     let snapshot_sequence = state.sequence();
     if snapshot_sequence > found.last {
         let why = format!("it ends at {}", found.last);
         return Err(OpenError::SnapshotAhead { snapshot: snapshot_sequence, why });
     }
-    let replayed = replay(&mut state, &disk, &layout.journal, found.last, |_, _| true)?;
-    let buyers = BuyerKey::open(&layout.buyer_key, found.last == 0)?;
+    let replayed = replay(&mut state, disk, &layout.journal, found.last, |_, _| true)?;
     let recovery = Recovery {
         sequence: state.sequence(),
         snapshot_sequence,
@@ -176,13 +210,7 @@ fn recover(
         seconds: begun.elapsed().as_secs_f64(),
         notes,
     };
-    let clock = clock(&state);
-    let (gauged, journal) = (Arc::clone(&disk), layout.journal);
-    let gauge: Gauge = Box::new(move || gauged.free_bytes(&journal));
-    let log: Box<dyn Log> = Box::new(segments);
-    let dir_lock = Some(dir_lock);
-    let unwritten = replayed.bytes;
-    Ok((Parts { config, state, log, clock, gauge, disk, buyers, dir_lock, newest, unwritten }, recovery))
+    Ok(Recovered { segments, state, newest, unwritten: replayed.bytes, recovery })
 }
 
 /// Opens the journal; who has seen more than it holds is named.
@@ -190,17 +218,18 @@ fn open_segments(
     config: &Config,
     layout: &Layout,
     disk: &Arc<dyn Disk>,
-) -> Result<(Segments, Recovered), OpenError> {
+    options: &Options,
+) -> Result<(Segments, Opened), OpenError> {
     let database = config.proved_by_database;
-    let snapshot = snapshot::newest_sequence(&layout.snapshots)?;
+    let snapshot = snapshot::newest_sequence_on(disk.as_ref(), &layout.snapshots)?;
     let options = Options {
         segment_bytes: config.segment_bytes,
         durability: config.durability,
         proved: snapshot.max(database),
         // Should the snapshot turn out unreadable, the replay reads those segments, and checks them then.
         trusted: snapshot,
-        prepare_ahead: true,
         disk: Arc::clone(disk),
+        ..options.clone()
     };
     Segments::open(&layout.journal, options).map_err(|source| {
         let lost = matches!(
@@ -216,16 +245,34 @@ fn open_segments(
 }
 
 /// What a thread of the engine does.
-type Work = Box<dyn FnOnce(&Arc<Shared>) + Send>;
+type Work = Box<dyn FnOnce(Arc<Shared>) + Send>;
 
 /// Puts the parts together and starts the threads.
 pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
+    let (shared, log) = share(parts)?;
+    let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
+    // Pushed one by one, so that where one cannot be started the others are ended by the owner's drop.
+    let start = |name: &'static str, work: Work| {
+        let shared = Arc::clone(&shared);
+        let thread = spawn(name, move || work(shared))?;
+        owner.threads.lock().push(thread);
+        Ok::<(), OpenError>(())
+    };
+    start("journal", Box::new(move |shared| Committer::new(shared, log).run()))?;
+    start("sweeper", Box::new(|shared| periodic::sweep(&shared)))?;
+    start("disk", Box::new(|shared| periodic::watch_disk(&shared)))?;
+    start("snapshots", Box::new(|shared| Snapshotter::new(shared).run()))?;
+    Ok(Engine { owner: Arc::new(owner) })
+}
+
+/// What the threads have in common, and the log, which is one thread's alone.
+pub(crate) fn share(parts: Parts) -> Result<(Arc<Shared>, Box<dyn Log>), OpenError> {
     let Parts { config, state, log, clock, gauge, disk, buyers, dir_lock, newest, unwritten } = parts;
     let layout = config.layout();
     let free =
         gauge().map_err(|source| OpenError::Gauge { path: layout.journal.display().to_string(), source })?;
     let last = state.sequence();
-    let shared = Arc::new(Shared {
+    let shared = Shared {
         journal_id: log.journal_id(),
         buyers,
         core: Mutex::new(Core::new(Machine::new(state, config.limits), clock)),
@@ -247,20 +294,8 @@ pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
         unwritten,
         config,
         layout,
-    });
-    let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
-    // Pushed one by one, so that where one cannot be started the others are ended by the owner's drop.
-    let start = |name: &'static str, work: Work| {
-        let shared = Arc::clone(&shared);
-        let thread = spawn(name, move || work(&shared))?;
-        owner.threads.lock().push(thread);
-        Ok::<(), OpenError>(())
     };
-    start("journal", Box::new(move |shared| commit::run(shared, log)))?;
-    start("sweeper", Box::new(periodic::sweep))?;
-    start("disk", Box::new(periodic::watch_disk))?;
-    start("snapshots", Box::new(snapshotter::run))?;
-    Ok(Engine { owner: Arc::new(owner) })
+    Ok((Arc::new(shared), log))
 }
 
 fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {

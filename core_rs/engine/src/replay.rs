@@ -52,7 +52,8 @@ impl Events {
         Self::open_on(Arc::new(RealDisk), journal, after, until)
     }
 
-    pub(crate) fn open_on(
+    /// The same, on a disk of choice.
+    pub fn open_on(
         disk: Arc<dyn Disk>,
         journal: &Path,
         after: Sequence,

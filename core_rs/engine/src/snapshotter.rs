@@ -1,4 +1,4 @@
-//! Snapshots leave the live engine alone: this thread keeps a state of its own, replays sealed segments onto
+//! Snapshots leave the live engine alone: whoever writes them keeps a state of its own, replays sealed segments onto
 //! it, compares its hash with the one the engine journalled, and writes it down. The price is a second state
 //! in memory.
 
@@ -27,26 +27,10 @@ struct Copy {
     unwritten: u64,
 }
 
-/// What the thread does until the engine closes.
-pub(crate) fn run(shared: &Arc<Shared>) {
-    step_aside();
-    let mut copy = None;
-    while let Some(sealed) = shared.desk.next() {
-        // The checkpoint that was journalled with the seal is in the next frame.
-        if shared.gate.wait(sealed.checkpoint, &shared.health).is_err() {
-            return;
-        }
-        match turn(shared, &mut copy, sealed) {
-            Ok(()) => {}
-            Err(Trouble::Disagrees(why)) => {
-                shared.fail(&format!(
-                    "a replay of the journal does not give the state the engine has, nothing more is acknowledged: {why}"
-                ));
-                return;
-            }
-            Err(Trouble::Stopped) => return,
-        }
-    }
+/// Writes snapshots of sealed segments: on its thread, or a turn at a time.
+pub(crate) struct Snapshotter {
+    shared: Arc<Shared>,
+    copy: Option<Copy>,
 }
 
 enum Trouble {
@@ -54,32 +38,72 @@ enum Trouble {
     Stopped,
 }
 
-fn turn(shared: &Shared, copy: &mut Option<Copy>, sealed: Sealed) -> Result<(), Trouble> {
-    let copy = copy.get_or_insert_with(|| load(shared));
-    // Applying the checkpoint compares the hashes.
-    replay(&mut copy.state, &shared.disk, &shared.layout.journal, sealed.checkpoint, |_, _| {
-        !shared.desk.stopped()
-    })
-    .map_err(Trouble::Disagrees)?;
-    if copy.state.sequence() < sealed.checkpoint {
-        return Err(Trouble::Stopped);
+impl Snapshotter {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, copy: None }
     }
-    let bytes = sealed.bytes - copy.written_at + copy.unwritten;
-    let due = bytes >= shared.config.snapshot_every_bytes;
-    if due || shared.desk.is_asked(sealed.requests) {
-        let outcome = write(shared, &copy.state);
-        match &outcome {
-            Ok(_) => {
-                (copy.written_at, copy.unwritten) = (sealed.bytes, 0);
-                shared.meters.snapshots.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => {
-                shared.meters.snapshot_failures.fetch_add(1, Ordering::Relaxed);
+
+    /// What the thread does until the engine closes.
+    pub fn run(mut self) {
+        step_aside();
+        let shared = Arc::clone(&self.shared);
+        while let Some(sealed) = shared.desk.next() {
+            // The checkpoint that was journalled with the seal is in the next frame.
+            if shared.gate.wait(sealed.checkpoint, &shared.health).is_err() || !self.turn(sealed) {
+                return;
             }
         }
-        shared.desk.served(sealed.requests, outcome);
     }
-    Ok(())
+
+    /// What there is to do now, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn step(&mut self) -> bool {
+        let sealed = self.shared.desk.next_if_durable(self.shared.durable());
+        sealed.is_some_and(|sealed| self.turn(sealed))
+    }
+
+    /// One sealed run of the journal, its checkpoint durable; whether to go on.
+    fn turn(&mut self, sealed: Sealed) -> bool {
+        match self.replay_and_write(sealed) {
+            Ok(()) => true,
+            Err(Trouble::Disagrees(why)) => {
+                self.shared.fail(&format!(
+                    "a replay of the journal does not give the state the engine has, nothing more is acknowledged: {why}"
+                ));
+                false
+            }
+            Err(Trouble::Stopped) => false,
+        }
+    }
+
+    fn replay_and_write(&mut self, sealed: Sealed) -> Result<(), Trouble> {
+        let shared = &self.shared;
+        let copy = self.copy.get_or_insert_with(|| load(shared));
+        // Applying the checkpoint compares the hashes.
+        replay(&mut copy.state, &shared.disk, &shared.layout.journal, sealed.checkpoint, |_, _| {
+            !shared.desk.stopped()
+        })
+        .map_err(Trouble::Disagrees)?;
+        if copy.state.sequence() < sealed.checkpoint {
+            return Err(Trouble::Stopped);
+        }
+        let bytes = sealed.bytes - copy.written_at + copy.unwritten;
+        let due = bytes >= shared.config.snapshot_every_bytes;
+        if due || shared.desk.is_asked(sealed.requests) {
+            let outcome = write(shared, &copy.state);
+            match &outcome {
+                Ok(_) => {
+                    (copy.written_at, copy.unwritten) = (sealed.bytes, 0);
+                    shared.meters.snapshots.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => {
+                    shared.meters.snapshot_failures.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            shared.desk.served(sealed.requests, outcome);
+        }
+        Ok(())
+    }
 }
 
 fn load(shared: &Shared) -> Copy {

@@ -66,6 +66,8 @@ pub struct Options {
     pub trusted: Sequence,
     /// Whether the next segment is prepared on a helper thread.
     pub prepare_ahead: bool,
+    /// The identity of a journal that is begun; `None` for a random one. A simulator needs the same bytes again.
+    pub begun_as: Option<JournalId>,
     /// The disk.
     pub disk: Arc<dyn Disk>,
 }
@@ -78,6 +80,7 @@ impl Default for Options {
             proved: 0,
             trusted: 0,
             prepare_ahead: true,
+            begun_as: None,
             disk: Arc::new(RealDisk),
         }
     }
@@ -123,7 +126,8 @@ impl Segments {
 
     fn begin(dir: &Path, options: Options) -> Result<(Segments, Recovered), OpenError> {
         let bytes = block_ceil(options.segment_bytes);
-        let header = Header { journal: Uuid::new_v4().into_bytes(), index: 1, first: 1, chain: 0, bytes };
+        let journal = options.begun_as.unwrap_or_else(|| Uuid::new_v4().into_bytes());
+        let header = Header { journal, index: 1, first: 1, chain: 0, bytes };
         let file = segment::prepare(options.disk.as_ref(), dir, 1, bytes)?;
         segment::finish(options.disk.as_ref(), dir, file.as_ref(), &header)?;
         let tail = Tail { header, last: 0, chain: 0, end: BLOCK, unproved: BLOCK, torn_end: BLOCK };

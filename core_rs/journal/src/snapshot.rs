@@ -185,7 +185,12 @@ pub fn list(dir: &Path) -> Result<Vec<Sequence>, SnapshotError> {
 /// The newest sequence that a snapshot proves durable; 0 where there is none. The name suffices, for a file
 /// gets it when the snapshot is whole, and that is made of durable records only.
 pub fn newest_sequence(dir: &Path) -> Result<Sequence, SnapshotError> {
-    Ok(list(dir)?.last().copied().unwrap_or(0))
+    newest_sequence_on(&RealDisk, dir)
+}
+
+/// The same, on a disk of choice.
+pub fn newest_sequence_on(disk: &dyn Disk, dir: &Path) -> Result<Sequence, SnapshotError> {
+    Ok(names(disk, dir)?.0.last().map_or(0, |(sequence, _)| *sequence))
 }
 
 /// The file of a snapshot.

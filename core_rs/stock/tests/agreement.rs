@@ -4,13 +4,10 @@
 //! `LOCKSTOCK_COMMANDS=n` so many commands a seed (400 unless told).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
-mod compare;
 mod sides;
-mod twin;
-mod workload;
 
+use lockstock_twin::workload::{self, Workload};
 use sides::{Coverage, Sides};
-use workload::Workload;
 
 /// Enough to meet everything there is to meet, and a few seconds.
 const SEEDS: u64 = 800;

@@ -2,10 +2,6 @@
 //! set, over thousands of drawn shelves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may be blunt")]
 
-#[path = "workload/rng.rs"]
-mod rng;
-#[path = "twin/routing.rs"]
-mod routing;
 mod shop;
 
 use lockstock_stock::command::{Command, From, Order};
@@ -14,8 +10,8 @@ use lockstock_stock::limits::{EXACT_CANDIDATES_MAX, EXACT_PARCELS_MAX};
 use lockstock_stock::machine::{Machine, Reply};
 use lockstock_stock::refusal::Refusal;
 use lockstock_stock::route::{Need, choose};
-use rng::Rng;
-use routing::BySku;
+use lockstock_twin::rng::Rng;
+use lockstock_twin::routing::{self, BySku};
 use shop::{Shop, demand};
 
 /// Shelves of a few SKUs over some warehouses, and what is wanted of them.

@@ -39,12 +39,13 @@ pub struct Called {
 }
 
 impl Called {
-    /// How long the answer is, in bytes; 0 while it stands in the journal.
+    /// How long the answer is, in bytes, as far as it does not stand in the journal.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.reply {
             Held::Ready(Ok(bytes)) => bytes.len(),
             Held::Ready(Err(failure)) => failure.status.len(),
+            Held::Rest { results, .. } => results.len(),
             Held::Later(..) => 0,
         }
     }

@@ -1,6 +1,7 @@
 //! Following the durable journal, a batch at a time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lockstock_journal::Reader;
 use lockstock_stock::event::Event;
@@ -80,7 +81,7 @@ impl Projection {
             _ => Place {
                 directory: directory.to_path_buf(),
                 after,
-                reader: Reader::open(directory, after + 1)?,
+                reader: Reader::open_on(Arc::clone(engine.disk()), directory, after + 1)?,
             },
         };
         let mut events = Vec::new();

@@ -115,6 +115,29 @@ impl FaultyDisk {
         self.world().capacity = bytes;
     }
 
+    /// The bytes that files have in all.
+    pub fn used(&self) -> u64 {
+        self.world().used()
+    }
+
+    /// Whether the power has gone off.
+    pub fn is_off(&self) -> bool {
+        self.world().is_off
+    }
+
+    /// Faults that were asked for and have not come are forgotten.
+    pub fn heal(&self) {
+        let mut world = self.world();
+        world.fails.clear();
+        world.ops_left = None;
+    }
+
+    /// The process dies and the machine goes on: what was written stays, faults that were asked for and have not
+    /// come are forgotten, open files are dead.
+    pub fn kill(&self) {
+        self.world().begin_life();
+    }
+
     /// The machine goes down and comes up again. Of what was not durable the seed chooses what is there.
     /// Faults that were asked for and have not come are forgotten; open files are dead.
     pub fn crash(&self, seed: u64) {
@@ -131,10 +154,7 @@ impl FaultyDisk {
         world.names = world.durable_names.clone();
         let named: Vec<u64> = world.names.values().copied().collect();
         world.files.retain(|id, _| named.contains(id));
-        world.fails.clear();
-        world.ops_left = None;
-        world.is_off = false;
-        world.life += 1;
+        world.begin_life();
     }
 
     /// Changes bits of a byte at rest. Whether there is such a byte.
@@ -215,6 +235,13 @@ impl World {
             return Ok(Fate::Failed(error.into()));
         }
         Ok(Fate::Done)
+    }
+
+    fn begin_life(&mut self) {
+        self.fails.clear();
+        self.ops_left = None;
+        self.is_off = false;
+        self.life += 1;
     }
 
     fn name(&mut self, path: &Path, id: Option<u64>) {

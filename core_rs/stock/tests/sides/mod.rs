@@ -6,17 +6,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lockstock_stock::command::Request;
-use lockstock_stock::event::{Event, ExceptionKind};
+use lockstock_stock::event::Event;
 use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::{Machine, Reply};
-use lockstock_stock::refusal::{Reason, Refusal};
+use lockstock_stock::refusal::Reason;
 use lockstock_stock::state::State;
 
-use crate::compare;
-use crate::twin::{Broken, Done, Twin, Verdict};
-use crate::workload::Workload;
 pub use coverage::Coverage;
+use lockstock_twin::workload::Workload;
+use lockstock_twin::{Twin, compare, judge};
 
 pub struct Sides {
     machine: Machine,
@@ -52,8 +51,12 @@ impl Sides {
         self.legal_horizon(horizon, now);
         let sequence = if let Reply::Done(answer) = &reply { answer.sequence } else { 0 };
         let verdict = self.twin.step(request, now, sequence, horizon);
+        let first = self.answered.get(&request.key).copied();
+        if let Reply::Done(answer) = &reply {
+            self.answered.insert(request.key, answer.sequence);
+        }
         coverage.count(request, &reply, &events);
-        if let Err(difference) = self.judge(request, &reply, &verdict) {
+        if let Err(difference) = judge::reply(&reply, &verdict, first) {
             self.fail(&format!("{difference}\n  machine {reply:?}\n  twin    {verdict:?}"));
         }
         self.twin.world.assert_sound();
@@ -175,81 +178,6 @@ impl Sides {
             self.fail(&format!("horizon {before} -> {after}, but keys up to {oldest} are old"));
         }
     }
-
-    fn judge(&mut self, request: &Request<'static>, reply: &Reply, verdict: &Verdict) -> Result<(), String> {
-        match (reply, verdict) {
-            (Reply::Known { sequence, same }, Verdict::Known { same: twin }) => {
-                let first = self.answered.get(&request.key);
-                let agree = same == twin && first == Some(sequence);
-                if agree { Ok(()) } else { Err(format!("a known key, first answered at {first:?}")) }
-            }
-            (Reply::Refused(refusal), Verdict::Refused(broken)) => refused(refusal, broken),
-            (Reply::Done(answer), Verdict::Done(done)) => {
-                self.answered.insert(request.key, answer.sequence);
-                granted(answer, done)
-            }
-            _ => Err("one grants what the other does not".to_owned()),
-        }
-    }
-}
-
-fn refused(refusal: &Refusal, broken: &Broken) -> Result<(), String> {
-    if !broken.reasons.contains(&refusal.reason()) {
-        return Err(format!("refused for another reason: {refusal}"));
-    }
-    match refusal {
-        Refusal::InsufficientStock { shortages } if *shortages != broken.shortages => {
-            Err(format!("other shortages\n  machine {shortages:?}\n  twin    {:?}", broken.shortages))
-        }
-        Refusal::ParcelLimit { parcels_needed, .. } if broken.parcels_needed != Some(*parcels_needed) => {
-            Err(format!("other parcels: {parcels_needed} {:?}", broken.parcels_needed))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn granted(answer: &lockstock_stock::answer::Answer, done: &Done) -> Result<(), String> {
-    let exceptions: Vec<Noted> = answer
-        .exceptions
-        .iter()
-        .map(|e| {
-            let reservation = e.reservation.as_ref().map(ToString::to_string);
-            (e.kind, e.sku.to_string(), e.warehouse.to_string(), e.quantity, reservation)
-        })
-        .collect();
-    let expected: Vec<Noted> = done
-        .exceptions
-        .iter()
-        .map(|(kind, sku, at, units, r)| {
-            (*kind, (*sku).to_owned(), (*at).to_owned(), *units, r.map(ToOwned::to_owned))
-        })
-        .collect();
-    if !same_exceptions(&exceptions, &expected) {
-        return Err(format!("other exceptions\n  machine {exceptions:?}\n  twin    {expected:?}"));
-    }
-    let machine = (answer.outcome, &answer.refused, answer.split_exact);
-    let twin = (done.outcome, &done.refused, done.split_exact);
-    if machine == twin {
-        Ok(())
-    } else {
-        Err(format!("other answers\n  machine {machine:?}\n  twin    {twin:?}"))
-    }
-}
-
-type Noted = (ExceptionKind, String, String, i64, Option<String>);
-
-/// `POOL_SHORT` stands once a SKU, at any of the warehouses where it showed.
-fn same_exceptions(machine: &[Noted], twin: &[Noted]) -> bool {
-    let place = |noted: &Noted| match noted.0 {
-        ExceptionKind::PoolShort => (noted.0, noted.1.clone(), String::new(), noted.3, None),
-        _ => noted.clone(),
-    };
-    let mut ours: Vec<Noted> = machine.iter().map(place).collect();
-    let mut theirs: Vec<Noted> = twin.iter().map(place).collect();
-    ours.sort();
-    theirs.sort();
-    theirs.dedup_by(|a, b| a == b && a.0 == ExceptionKind::PoolShort);
-    ours == theirs && machine.iter().all(|noted| twin.contains(noted))
 }
 
 /// The reasons that this workload cannot meet.

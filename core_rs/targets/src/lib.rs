@@ -1,0 +1,33 @@
+//! What reads bytes at rest, each as one function of bytes. A target returns when all is well and
+//! panics when it is not; what it reads may be refused, and must never be believed, lost or changed silently.
+//!
+//! `tests/seeded.rs` runs them over the committed corpus and seeded mutations of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a target says no")]
+#![allow(clippy::missing_panics_doc, reason = "the same")]
+
+mod events;
+mod journal;
+mod snapshot;
+
+pub use events::{event, replay};
+pub use journal::journal;
+pub use snapshot::snapshot;
+
+/// A target and the name of its corpus.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 4] =
+    [("journal", journal), ("snapshot", snapshot), ("event", event), ("replay", replay)];
+
+/// Bytes in pieces, each a length (`u16`, little-endian) and as many bytes, the last as long as there are.
+pub fn pieces(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut pieces = Vec::new();
+    while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (piece, rest) = rest.split_at(length);
+        pieces.push(piece);
+        bytes = rest;
+    }
+    pieces
+}
