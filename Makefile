@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 CARGO := cargo
 MANIFEST := core_rs/Cargo.toml
 RUST := $(shell find core_rs -name '*.rs' -not -path '*/target/*') $(shell find core_rs -name Cargo.toml -not -path '*/target/*') core_rs/Cargo.lock core_rs/wire/lockstock.binpb
-PY_PATHS := server clients/python tests benchmarks docs proto supply_chain
+PY_PATHS := server clients/python tests benchmarks docs proto
 
 .PHONY: help
 help: ## this list
@@ -119,14 +119,14 @@ lint: build ## every gate but the tests
 	$(BIN)/ruff check $(PY_PATHS)
 	$(BIN)/ruff format --check $(PY_PATHS)
 	$(BIN)/mypy server/lockstock_server clients/python/src/lockstock
-	for suite in docs proto tests/unit tests/integration tests/e2e tests/model tests/crash tests/planted benchmarks supply_chain; do $(BIN)/mypy $$suite; done
+	for suite in docs proto tests/unit tests/integration tests/e2e tests/model tests/crash tests/planted tests/supply_chain benchmarks; do $(BIN)/mypy $$suite; done
 	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
 	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
 	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
 	$(BIN)/python proto/generate.py --check
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m supply_chain
+	cd tests && ../$(BIN)/python -m supply_chain
 
 .PHONY: fmt
 fmt: $(VENV)/.packages ## format everything

@@ -82,9 +82,7 @@ def test_unsafe_and_unwrap_on_input_do_not_occur() -> None:
 def test_no_room_is_crowded() -> None:
     crowded = {
         str(path.relative_to(ROOT)): lines
-        for path in sources(
-            ROOT / "server", CORE, ROOT / "clients", ROOT / "tests", ROOT / "docs", ROOT / "supply_chain"
-        )
+        for path in sources(ROOT / "server", CORE, ROOT / "clients", ROOT / "tests", ROOT / "docs")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > CROWDED
     }
     assert not crowded
@@ -94,13 +92,7 @@ def test_no_open_marks_stand_in_the_code() -> None:
     words = ["TO" + "DO", "FIX" + "ME", "XX" + "X", r"todo!\(", r"unimplemented!\(", "raise NotImplemented"]
     marks = re.compile("|".join(words))
     for path in sources(
-        ROOT / "server",
-        CORE,
-        ROOT / "clients",
-        ROOT / "tests",
-        ROOT / "docs",
-        ROOT / "proto",
-        ROOT / "supply_chain",
+        ROOT / "server", CORE, ROOT / "clients", ROOT / "tests", ROOT / "docs", ROOT / "proto"
     ):
         if path != Path(__file__).resolve():
             assert not marks.search(path.read_text(encoding="utf-8")), path

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from supply_chain import advisories, trees
 from supply_chain.policy import PYTHON, RUST, Package, Policy, PolicyError, violations
 
@@ -167,7 +166,7 @@ def test_an_advisory_is_found_unless_it_is_accepted_with_a_reason() -> None:
 
 
 def test_the_lock_file_of_python_is_as_the_policy_says() -> None:
-    policy = Policy.read((ROOT / "supply_chain" / "policy.toml").read_text())
+    policy = Policy.read((ROOT / "tests" / "supply_chain" / "policy.toml").read_text())
     packages = trees.python(ROOT)
     assert len(packages) > 50
     # Only crates are there twice; of those `make lint` asks cargo.

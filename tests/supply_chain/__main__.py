@@ -1,4 +1,4 @@
-"""`python -m supply_chain`, in the root of the tree: exits 1 and says what is not as the policy allows."""
+"""`python -m supply_chain`, in tests/: exits 1 and says what is not as the policy allows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ HERE = Path(__file__).parent
 
 def main() -> int:
     """Checks both trees."""
+    root = HERE.parent.parent
     try:
         policy = Policy.read((HERE / "policy.toml").read_text())
-        packages = [*trees.rust(HERE.parent), *trees.python(HERE.parent)]
+        packages = [*trees.rust(root), *trees.python(root)]
     except PolicyError as error:
         print(error, file=sys.stderr)
         return 1
