@@ -207,8 +207,8 @@ class _Check:
             waiting = [(last, refused) for last, refused in waiting if not self._held(last, refused, model)]
         for late in [read for some in reads.values() for read in some]:
             self.fault(f"{late} names a sequence that the journal does not have")
-        for late in [refused for some in refusals.values() for _, refused in some]:
-            self.fault(f"{late} came after more than the journal has")
+        for _, refused in [each for some in refusals.values() for each in some]:
+            self.fault(f"{refused} came after more than the journal has")
 
     def _refusals_by_their_first_sequence(self) -> dict[int, list[tuple[int, Refused]]]:
         """Each with the first sequence it may have been judged at, and the last: before anything sent later."""

@@ -64,7 +64,7 @@ Fields = dict[str, Any]
 
 def _lock(draw: random.Random, name: str, fresh: str) -> Fields:
     line = op.OrderLine(sku=draw.choice(SKUS), quantity=draw.randint(1, 4))
-    fields = {"reservation_id": fresh, "lines": [line], "region": REGION}
+    fields: Fields = {"reservation_id": fresh, "lines": [line], "region": REGION}
     if name == "lock":
         fields["hold"] = SHORT_HOLD if draw.random() < 0.3 else LONG_HOLD
     return fields

@@ -45,7 +45,7 @@ def record_and_judge(
     server.start()
     try:
         stock_up(server)
-        ours = {event["request_id"] for event in journal(server)}
+        ours = {str(event["request_id"]) for event in journal(server)}
         seen = _seen(server, seed, processes, threads, calls, kills)
         if server.stop() != 0:
             return Verdict(faults=["the server did not stop in order"])

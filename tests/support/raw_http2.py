@@ -108,7 +108,8 @@ class RawConnection:
             if isinstance(frame, RstStreamFrame) and frame.stream_id == stream:
                 raise ClosedError(f"stream {stream} was reset with {frame.error_code}")
             if isinstance(frame, HeadersFrame):
-                block, piece = frame.data, frame
+                block: bytes = frame.data
+                piece: Frame = frame
                 while "END_HEADERS" not in piece.flags:
                     more = self.frame()
                     assert isinstance(more, ContinuationFrame)

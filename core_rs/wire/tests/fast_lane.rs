@@ -350,10 +350,10 @@ async fn one_connection_more_than_allowed_is_closed_at_once() {
 async fn ended_after(lane: &Lane, said: &'static [u8]) -> bool {
     let address = lane.lane.address();
     let ended = tokio::task::spawn_blocking(move || {
-        let mut line = std::net::TcpStream::connect(address).unwrap();
-        line.set_read_timeout(Some(LONG)).unwrap();
-        line.write_all(said).unwrap();
-        match line.read_to_end(&mut Vec::new()) {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        socket.write_all(said).unwrap();
+        match socket.read_to_end(&mut Vec::new()) {
             Ok(_) => true,
             Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
