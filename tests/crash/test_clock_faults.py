@@ -94,11 +94,9 @@ def test_stopped_and_continued_it_answers_who_waited_and_ends_what_is_due(sellin
         locks = Locks(lane, "stopped")
         before = clock_steps(selling)
         request = lock_command("while-it-stood").lock
-        selling.pause()
-        with pytest.raises(lockstock.LockstockError) as late:
+        with selling.stopped(), pytest.raises(lockstock.LockstockError) as late:
             lane.stock.Lock(request, timeout=SHORT_HOLD + 1)
         assert late.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        selling.resume()
         first = lane.stock.Lock(request)
         assert lane.stock.Lock(request).sequence == first.sequence
         assert state(lane, locks.short) == "RESERVATION_STATE_EXPIRED"

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lockstock
@@ -88,11 +90,24 @@ class Victim(ServerProcess):
         assert self._process is not None
         return self._process
 
-    def pause(self) -> None:
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stops it, every thread of it, and lets it go on at the end."""
         self.process.send_signal(signal.SIGSTOP)
+        try:
+            # The signal is only sent: a thread on another core runs on until it meets it.
+            wait_until(self._stands_still, "every thread stands still")
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
-    def resume(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+    def _stands_still(self) -> bool:
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        try:
+            return all(thread.read_text().rpartition(") ")[2][0] == "T" for thread in threads)
+        except FileNotFoundError:
+            # A thread that ended while we looked: not everything stands yet.
+            return False
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -168,6 +183,5 @@ class Victim(ServerProcess):
         """Leaves nothing running, whatever happened."""
         self.crowd.end()
         if self.alive:
-            self.resume()
             self.kill()
         self.world.close()
