@@ -9,9 +9,11 @@ use lockstock_engine::clock::{Clock, ManualClock};
 use lockstock_engine::config::{Config, Layout};
 use lockstock_engine::stepped::Stepped;
 use lockstock_journal::disk::faulty::FaultyDisk;
+use lockstock_stock::command::{Adjustment, Command, StockLine};
 use lockstock_stock::ids::Micros;
+use lockstock_stock::machine::Reply;
 use lockstock_stock::state::State;
-use lockstock_twin::workload::{START, Workload};
+use lockstock_twin::workload::{SKUS, START, WAREHOUSES, Workload};
 use lockstock_wire::status::Failure;
 use lockstock_wire::{Caller, Door};
 
@@ -133,17 +135,20 @@ fn commit(node: &mut Stepped) {
     }
 }
 
-/// A shop that has opened.
+/// A shop that has opened, with some of everything everywhere.
 fn shop() -> FaultyDisk {
     static SHOP: OnceLock<FaultyDisk> = OnceLock::new();
     let disk = SHOP.get_or_init(|| {
         let disk = FaultyDisk::new();
         let (mut node, _) = open(&disk);
         let mut workload = Workload::new(1);
-        for opening in [Workload::opening, Workload::opening_stock] {
-            let command = opening(&mut workload);
+        let stock_line = |sku| WAREHOUSES.map(|warehouse| StockLine { sku, warehouse, quantity: 9 });
+        let lines = SKUS.into_iter().flat_map(stock_line).collect();
+        let stock = Command::Adjust { adjustment: Adjustment::OtherReceipt, lines };
+        for command in [workload.opening(), stock] {
             let request = workload.request(command);
-            node.engine().execute(vec![request]);
+            let replies = node.engine().execute(vec![request]).replies;
+            assert!(matches!(replies[..], [Reply::Done(_)]), "the shop opens");
         }
         commit(&mut node);
         disk

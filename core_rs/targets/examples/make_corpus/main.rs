@@ -1,5 +1,5 @@
 //! Writes the corpus that the targets begin with: `cargo run -p lockstock-targets --example make_corpus`.
-#![allow(clippy::unwrap_used, reason = "run by hand")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "run by hand")]
 
 mod messages;
 

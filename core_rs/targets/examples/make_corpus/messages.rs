@@ -5,7 +5,7 @@ use lockstock_wire::proto::DESCRIPTORS;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_types::field_descriptor_proto::Type;
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 
 /// Messages that hold themselves end here.
 const DEPTH: usize = 6;
@@ -21,18 +21,14 @@ pub fn calls() -> Vec<(String, Vec<u8>)> {
     METHODS.iter().enumerate().map(call).collect()
 }
 
-/// The name of the message that a method takes.
+/// The name of the message that a method takes. The planners' seam has messages only, named after the methods.
 fn request(contract: &FileDescriptorSet, service: &str, name: &str) -> String {
     let (package, service) = service.rsplit_once('.').unwrap();
     let files = contract.file.iter().filter(|file| file.package() == package);
     let methods =
         files.flat_map(|file| &file.service).filter(|it| it.name() == service).flat_map(|it| &it.method);
-    let input = methods.filter(|method| method.name() == name).map(|method| method.input_type());
-    match (service, name, input.last().unwrap()) {
-        // A stream's calls are its commands.
-        ("StockService", "Execute", _) => ".lockstock.v1.Command".to_owned(),
-        (_, _, input) => input.to_owned(),
-    }
+    let input = methods.filter(|method| method.name() == name).map(MethodDescriptorProto::input_type);
+    input.last().map_or_else(|| format!(".{package}.{name}Request"), ToOwned::to_owned)
 }
 
 fn message<'a>(contract: &'a FileDescriptorSet, name: &str) -> Option<&'a DescriptorProto> {
@@ -44,7 +40,10 @@ fn message<'a>(contract: &'a FileDescriptorSet, name: &str) -> Option<&'a Descri
 
 fn filled(contract: &FileDescriptorSet, name: &str, depth: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let Some(message) = message(contract, name).filter(|_| depth > 0) else { return bytes };
+    if depth == 0 {
+        return bytes;
+    }
+    let message = message(contract, name).unwrap();
     let mut chosen = Vec::new();
     for field in &message.field {
         if field.oneof_index.is_some() && chosen.contains(&field.oneof_index) {
@@ -58,6 +57,10 @@ fn filled(contract: &FileDescriptorSet, name: &str, depth: usize) -> Vec<u8> {
             Type::Int64 | Type::Int32 | Type::Uint64 | Type::Uint32 | Type::Enum | Type::Bool => {
                 encode_key(field.number().unsigned_abs(), WireType::Varint, &mut bytes);
                 encode_varint(number(field.name()), &mut bytes);
+            }
+            Type::Double => {
+                encode_key(field.number().unsigned_abs(), WireType::SixtyFourBit, &mut bytes);
+                bytes.extend_from_slice(&1.0_f64.to_le_bytes());
             }
             other => panic!("the contract has no field of the type {other:?}"),
         }
