@@ -27,8 +27,8 @@ fn request(contract: &FileDescriptorSet, service: &str, name: &str) -> String {
     let files = contract.file.iter().filter(|file| file.package() == package);
     let methods =
         files.flat_map(|file| &file.service).filter(|it| it.name() == service).flat_map(|it| &it.method);
-    let input = methods.filter(|method| method.name() == name).map(MethodDescriptorProto::input_type);
-    input.last().map_or_else(|| format!(".{package}.{name}Request"), ToOwned::to_owned)
+    let mut input = methods.filter(|method| method.name() == name).map(MethodDescriptorProto::input_type);
+    input.next().map_or_else(|| format!(".{package}.{name}Request"), ToOwned::to_owned)
 }
 
 fn message<'a>(contract: &'a FileDescriptorSet, name: &str) -> Option<&'a DescriptorProto> {
