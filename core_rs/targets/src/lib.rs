@@ -9,7 +9,8 @@
 //! - `stream`: such calls one after another, with time that passes and batches that become durable in between
 //!
 //! `fuzz/` runs them under libFuzzer (`make fuzz`), `tests/seeded.rs` over the committed corpus and seeded
-//! mutations of it.
+//! mutations of it. An input that libFuzzer finds to fail is left in `fuzz/artifacts/`; made small (`cargo fuzz tmin`)
+//! it goes into the corpus, which every `cargo test` reads, until the defect has a test of its own where it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a target says no")]
 #![allow(clippy::missing_panics_doc, reason = "the same")]
 
