@@ -65,8 +65,10 @@ replay: build ## make replay FILE=orders.csv: a shop's order lines through a ser
 
 SEEDS ?= 5000
 FROM ?= 0
+SECONDS ?= 60
+FUZZ_TARGETS := $(sort $(basename $(notdir $(wildcard core_rs/fuzz/fuzz_targets/*.rs))))
 
-.PHONY: test test-rust test-python test-long planted-bugs sim
+.PHONY: test test-rust test-python test-long planted-bugs sim fuzz
 test: test-rust test-python ## everything a change must pass
 
 test-rust:
@@ -91,6 +93,12 @@ crash: build ## kill it, break its disk, cut its power, hundreds of times: make 
 
 sim: ## make sim SEEDS=5000 FROM=0: the whole node in one seeded thread; a seed that fails is printed
 	$(CARGO) run --quiet --profile sim --manifest-path $(MANIFEST) -p lockstock-sim -- --seeds $(SEEDS) --from $(FROM)
+
+# Without a sanitizer it runs on stable: nothing of ours is unsafe, and overflows and bounds are checked anyway.
+fuzz: ## make fuzz SECONDS=60: libFuzzer on every reader of bytes, so long each; what fails is left in core_rs/fuzz
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz"; exit 1; }
+	cd core_rs && for target in $(FUZZ_TARGETS); do mkdir -p fuzz/corpus/$$target; $(CARGO) fuzz run -s none $$target \
+		fuzz/corpus/$$target targets/corpus/$$target -- -max_total_time=$(SECONDS) -max_len=16384 -rss_limit_mb=2048; done
 
 # --- benchmarks ------------------------------------------------------------------------------------
 # On a machine with two cores and nothing else to do. The page is docs/benchmarks.md.
@@ -122,6 +130,7 @@ lint: build ## every gate but the tests
 	for suite in docs proto tests/unit tests/integration tests/e2e tests/model tests/crash tests/planted tests/supply_chain benchmarks; do $(BIN)/mypy $$suite; done
 	$(BIN)/python -m mypy.stubtest lockstock_server._core --allowlist server/stubtest-allowlist.txt
 	$(CARGO) fmt --manifest-path $(MANIFEST) --all --check
+	$(CARGO) fmt --manifest-path core_rs/fuzz/Cargo.toml --check
 	$(CARGO) clippy --quiet --manifest-path $(MANIFEST) --workspace --all-targets -- -D warnings
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf breaking --against released.binpb
 	$(BIN)/python proto/generate.py --check
@@ -144,5 +153,5 @@ docs: build ## generate the pages of docs/ that are made from the code
 
 .PHONY: clean
 clean: ## remove what was built (./data stays)
-	rm -rf $(VENV) build dist core_rs/target server/lockstock_server/_core*.so
+	rm -rf $(VENV) build dist core_rs/target core_rs/fuzz/target server/lockstock_server/_core*.so
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -21,16 +21,23 @@ _OPTION: Final = re.compile(r"--[a-z-]+")
 
 
 def rust(root: Path) -> list[Package]:
-    """The crates of Cargo.lock but our own, for all platforms and features.
+    """The crates of both lock files but our own, for all platforms and features.
 
-    Raises PolicyError where the lock file does not fit the manifests.
+    The fuzzer has a lock file of its own: what it runs must be what is shipped, so a crate that stands there in
+    another version is there twice. Raises PolicyError where a lock file does not fit the manifests.
     """
-    manifest = root / "core_rs" / "Cargo.toml"
+    core = root / "core_rs"
+    packages = [package for workspace in (core, core / "fuzz") for package in _workspace(workspace)]
+    return list(dict.fromkeys(packages))
+
+
+def _workspace(path: Path) -> list[Package]:
+    manifest = path / "Cargo.toml"
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", str(manifest)]
     told = subprocess.run(command, check=False, capture_output=True, text=True)
     if told.returncode:
         raise PolicyError(f"the crates cannot be listed: {' '.join(told.stderr.split())}")
-    lock = (root / "core_rs" / "Cargo.lock").read_text()
+    lock = (path / "Cargo.lock").read_text()
     return crates(json.loads(told.stdout)["packages"], lock)
 
 

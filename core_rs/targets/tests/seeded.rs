@@ -1,14 +1,20 @@
 //! Every target over its corpus and seeded mutations of it. `LOCKSTOCK_MUTATIONS=n` makes n of each file (1,000
-//! unless told).
+//! unless told; a hundredth of it for those that start a node each time).
 #![allow(clippy::unwrap_used, reason = "tests may be blunt")]
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use lockstock_targets::TARGETS;
+use lockstock_targets::{METHODS, TARGETS, command, is_served};
 use lockstock_twin::rng::Rng;
+use lockstock_wire::proto::DESCRIPTORS;
+use prost::Message;
+use prost_types::{FileDescriptorSet, MethodDescriptorProto};
 
 const MUTATIONS: u64 = 1_000;
+/// A node is started for each input of these.
+const NODES: [&str; 2] = ["command", "stream"];
 
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -50,6 +56,7 @@ fn every_target_stands_its_corpus_and_mutations_of_it() {
     for (name, target) in TARGETS {
         let files = corpus(name);
         assert!(!files.is_empty(), "{name} has a corpus");
+        let mutations = if NODES.contains(&name) { mutations / 100 } else { mutations };
         for (at, (path, bytes)) in files.iter().enumerate() {
             must_stand(target, bytes, &path.display().to_string());
             for seed in 0..mutations {
@@ -57,5 +64,47 @@ fn every_target_stands_its_corpus_and_mutations_of_it() {
                 must_stand(target, &mutated, &format!("{} under seed {seed}", path.display()));
             }
         }
+    }
+}
+
+#[test]
+fn every_method_stands_the_messages_of_others() {
+    for (at, (path, message)) in corpus("command").iter().enumerate() {
+        for method in (at % 7..METHODS.len()).step_by(7) {
+            let call = [&[u8::try_from(method).unwrap()], &message[1..]].concat();
+            must_stand(command, &call, &format!("{} as {}", path.display(), METHODS[method]));
+        }
+    }
+}
+
+#[test]
+fn every_method_of_the_contract_that_the_door_serves_is_called() {
+    let contract = FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+    let mut served = BTreeSet::new();
+    for file in &contract.file {
+        for service in &file.service {
+            let path = |method: &MethodDescriptorProto| {
+                format!("/{}.{}/{}", file.package(), service.name(), method.name())
+            };
+            served.extend(service.method.iter().map(path).filter(|path| is_served(path)));
+        }
+    }
+    let called: BTreeSet<_> = METHODS.iter().map(|path| (*path).to_owned()).collect();
+    assert_eq!(served.difference(&called).next(), None, "it is called");
+    // The planners' seam is no service of the contract.
+    assert!(METHODS.iter().all(|path| is_served(path)));
+    assert!(called.difference(&served).all(|path| path.starts_with("/lockstock.internal.v1.")));
+}
+
+#[test]
+fn every_target_is_one_of_libfuzzer() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    let sources = std::fs::read_dir(fuzz.join("fuzz_targets")).unwrap();
+    assert_eq!(sources.count(), TARGETS.len());
+    for (name, _) in TARGETS {
+        let source = std::fs::read_to_string(fuzz.join(format!("fuzz_targets/{name}.rs"))).unwrap();
+        assert!(source.contains(&format!("lockstock_targets::{name}(bytes)")), "{name}");
+        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
     }
 }
