@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use lockstock_engine::stepped::Stepped;
 use lockstock_engine::{OpenError, Recovery};
+use lockstock_stock::command::{Command, Request};
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::machine::Reply;
 use lockstock_twin::compare;
@@ -12,6 +13,11 @@ use crate::clients::{Call, recalled};
 use crate::damage::{Known, flip_one};
 use crate::replay::{Replayed, straight};
 use crate::run::World;
+
+/// Whether a request was made by looking at the node's state before that was durable, as no client can.
+fn names_a_version_after(request: &Request<'_>, last: Sequence) -> bool {
+    matches!(request.command, Command::Amend { expected_version: Some(version), .. } if version > last)
+}
 
 /// First answers that are asked for again after a crash.
 const RECALLS: usize = 6;
@@ -59,8 +65,11 @@ impl World {
 
     fn look_back(&mut self, node: &Stepped, recovery: &Recovery) -> Result<(), String> {
         let last = recovery.sequence;
-        let calls = std::mem::take(&mut self.calls);
+        let mut calls = std::mem::take(&mut self.calls);
         self.ledger.cut(last)?;
+        // Nobody was ever shown a version that was lost; the number may have been given again since.
+        calls.retain(|call| !names_a_version_after(&call.request, last));
+        self.doubts.retain(|request| !names_a_version_after(request, last));
         let before_last_frame = self.boundary(last);
         // Before anything is swept: the hash of the node is the hash of the journal's end.
         let replayed = self.everything_holds(node)?;

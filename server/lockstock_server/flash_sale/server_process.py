@@ -1,6 +1,7 @@
 """A server of our own: started as a user would, killed as no user would."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,11 +20,22 @@ class ServerProcessError(Exception):
     """The server did not come up; the sentence has its last words."""
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that the system gives to outgoing connections: a server that is started again must find its port free."""
+
+
 def free_port() -> int:
-    """A port of the loopback that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port of the loopback that nobody uses now. Raises OSError where there is none."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with socket.socket() as listener:
+            # As servers do: what is left of a closed connection keeps nobody out.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port of the loopback is free")
 
 
 class ServerProcess:
