@@ -27,6 +27,10 @@ impl Buffer {
         self.bytes.is_empty()
     }
 
+    pub fn records(&self) -> u64 {
+        if self.is_empty() { 0 } else { self.last - self.first + 1 }
+    }
+
     pub fn clear(&mut self) {
         self.bytes.clear();
     }

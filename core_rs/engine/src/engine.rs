@@ -34,6 +34,10 @@ pub const HOLD_COMMANDS_MAX: usize = 256;
 /// ... and how long it lasts at most: a large batch never stalls a buyer.
 const HOLD_TIME_MAX: Duration = Duration::from_micros(100);
 
+/// Records that may wait in the buffer for their caller to call [`Engine::journal`]; with more, the journal thread is
+/// woken at once.
+const QUIET_RECORDS_MAX: u64 = 64;
+
 /// Holds that a read sweeps in before it looks, so that it shows no lock that has expired; with more due than
 /// that it shows what there is.
 const READ_SWEEPS_MAX: usize = 16;
@@ -99,7 +103,8 @@ impl Engine {
         &self.owner.shared
     }
 
-    /// Runs requests in order, each its own step. Replies may leave once `seen` is durable.
+    /// Runs requests in order, each its own step. Replies may leave once `seen` is durable. Whoever does not wait with
+    /// [`Engine::wait_durable`] calls [`Engine::journal`] when it has nothing more that could share the sync.
     pub fn execute(&self, requests: Vec<Request<'_>>) -> Executed {
         let mut replies = Vec::with_capacity(requests.len());
         let mut seen = 0;
@@ -170,12 +175,13 @@ impl Engine {
         self.leave(core, begun, chunk.peek().is_some())
     }
 
-    /// Leaves the lock, wakes the journal thread; the newest sequence seen. `more`: this thread comes again at
-    /// once, so whoever waits goes first.
+    /// Leaves the lock; the newest sequence seen. `more`: this thread comes again at once, so whoever waits goes first,
+    /// and the journal thread need not wait for the end.
     fn leave(&self, core: MutexGuard<'_, Core>, begun: Instant, more: bool) -> Sequence {
         let shared = self.shared();
         let seen = core.state().sequence();
-        let wake = !core.buffer().is_empty();
+        let records = core.buffer().records();
+        let wake = if more { records > 0 } else { records >= QUIET_RECORDS_MAX };
         if more {
             MutexGuard::unlock_fair(core);
         } else {
@@ -246,9 +252,25 @@ impl Engine {
         self.shared().durable()
     }
 
+    /// Has the journal thread begin with what was applied. A caller who serves many at once calls it when there is
+    /// nothing left to run, so that all of it is one write and one sync.
+    pub fn journal(&self) {
+        let shared = self.shared();
+        if shared.applied.load(Ordering::Acquire) > shared.gate.durable() {
+            shared.work.notify_one();
+        }
+    }
+
     /// Waits until a sequence is durable.
     pub fn wait_durable(&self, sequence: Sequence) -> Result<(), Failed> {
+        self.journal();
         self.shared().gate.wait(sequence, &self.shared().health)
+    }
+
+    /// Waits until a sequence is durable, or so long; whether it is.
+    pub fn wait_durable_for(&self, sequence: Sequence, most: Duration) -> bool {
+        self.journal();
+        self.shared().gate.wait_for(sequence, &self.shared().health, most)
     }
 
     /// Called once after every sync, on the journal thread, with the durable sequence. It must not block.

@@ -1,6 +1,7 @@
 //! Where everybody waits who may not speak before a sequence is durable.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lockstock_stock::ids::Sequence;
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -45,6 +46,14 @@ impl Gate {
 
     pub fn on_durable(&self, hook: Hook) {
         self.hooks.write().push(hook);
+    }
+
+    /// Waits so long at most; whether `sequence` is durable.
+    pub fn wait_for(&self, sequence: Sequence, health: &Health, most: Duration) -> bool {
+        let mut held = self.lock.lock();
+        let waits = |(): &mut ()| self.durable() < sequence && health.fatal().is_none();
+        self.moved.wait_while_for(&mut held, waits, most);
+        self.durable() >= sequence
     }
 
     pub fn wait(&self, sequence: Sequence, health: &Health) -> Result<(), Failed> {

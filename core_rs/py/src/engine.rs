@@ -71,6 +71,7 @@ impl Engine {
                 return Ok(Some(open.door.finish(called)));
             }
             open.completions.hold(open.door.engine(), Waiting { token, called });
+            open.door.engine().journal();
             Ok(None)
         })?;
         Ok(reply.map(|reply| payload(py, reply)))

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use lockstock_engine::Engine;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tonic::transport::Server;
@@ -100,11 +101,12 @@ impl FastLane {
             listen().map_err(|source| ServeError::Address { address: address.to_owned(), source })?;
         // Whatever can fail fails here, not on the thread.
         reflection()?;
-        let runtime = runtime(settings.threads)?;
+        let waiters = Waiters::of(door.engine());
+        let runtime = runtime(settings.threads, door.engine().clone(), waiters.clone())?;
         let (stop, stopped) = watch::channel(None);
         let thread = std::thread::Builder::new().name("lockstock-lane".to_owned()).spawn(move || {
             let clean =
-                runtime.block_on(run(door, authorize, listener, settings, stopped)).is_ok_and(|clean| clean);
+                runtime.block_on(run(door, waiters, authorize, listener, settings, stopped)).is_ok_and(|clean| clean);
             // What is still running has had its time.
             runtime.shutdown_background();
             clean
@@ -145,7 +147,7 @@ impl Drop for FastLane {
     }
 }
 
-fn runtime(threads: usize) -> std::io::Result<Runtime> {
+fn runtime(threads: usize, engine: Engine, waiters: Waiters) -> std::io::Result<Runtime> {
     let mut builder = if threads == 1 {
         tokio::runtime::Builder::new_current_thread()
     } else {
@@ -153,6 +155,7 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
         builder.worker_threads(threads);
         builder
     };
+    builder.on_thread_park(move || waiters.before_sleep(&engine));
     builder.thread_name("lockstock-lane").enable_all().build()
 }
 
@@ -182,6 +185,7 @@ fn reflection() -> Result<
 /// Serves until it is told to stop and is done, or its time is over. Whether all calls were answered.
 async fn run(
     door: Arc<Door>,
+    waiters: Waiters,
     authorize: Option<Arc<Authorize>>,
     listener: TcpListener,
     settings: Settings,
@@ -193,7 +197,7 @@ async fn run(
     let (reflection, reflection_alpha) = reflection()?;
     let (stopping, streams) = watch::channel(false);
     let node = Arc::new(Node {
-        waiters: Waiters::of(door.engine()),
+        waiters: waiters.clone(),
         door,
         authorize,
         message_bytes_max: settings.message_bytes_max,
@@ -220,6 +224,7 @@ async fn run(
     let serving = server(&settings).serve_with_incoming_shutdown(lane, incoming, signal);
     tokio::select! {
         served = serving => Ok(served.is_ok()),
+        () = waiters.release() => Ok(false),
         () = out_of_time(stopped) => Ok(false),
     }
 }

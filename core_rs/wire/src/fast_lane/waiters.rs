@@ -1,57 +1,139 @@
-//! Calls that wait for their sequence to be durable, woken once a batch.
+//! Calls that wait for their sequence to be durable. Once a batch the journal thread wakes one task, and that one
+//! wakes the calls whose turn it is, on their own thread: a wake from another thread costs a system call each.
 
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use lockstock_engine::Engine;
 use lockstock_stock::ids::Sequence;
-use tokio::sync::watch;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// How long a thread that has nothing else to do waits for the sync itself, rather than look at its sockets for every
+/// single request that comes meanwhile: as long as a fast disk takes. What comes meanwhile shares the next sync.
+const SYNC_WAIT_MAX: Duration = Duration::from_micros(300);
 
 /// The engine has failed: what is waited for will not become durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Abandoned;
 
-#[derive(Clone, Copy, Debug)]
-struct Progress {
-    durable: Sequence,
-    failed: bool,
-}
-
-/// What the engine has made durable, to wait for.
+/// Everybody who waits, in the order of what they wait for.
 #[derive(Clone, Debug)]
 pub(super) struct Waiters {
-    progress: watch::Receiver<Progress>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<VecDeque<(Sequence, Waker)>>,
+    durable: AtomicU64,
+    failed: AtomicBool,
+    /// A thread of the lane waits for the sync itself and will release.
+    attended: AtomicBool,
+    moved: Notify,
 }
 
 impl Waiters {
     pub fn of(engine: &Engine) -> Self {
-        let (sender, progress) = watch::channel(Progress { durable: 0, failed: false });
-        let sender = Arc::new(sender);
-        let moved = {
-            let sender = Arc::clone(&sender);
-            move |durable| {
-                sender.send_if_modified(|progress| {
-                    let forward = durable > progress.durable;
-                    progress.durable = progress.durable.max(durable);
-                    forward
-                });
-            }
-        };
-        engine.on_durable(Box::new(moved.clone()));
-        engine.on_failure(Box::new(move |_| {
-            sender.send_modify(|progress| progress.failed = true);
-        }));
+        let shared = Arc::new(Shared::default());
+        let (durable, failed) = (Arc::clone(&shared), Arc::clone(&shared));
+        engine.on_durable(Box::new(move |sequence| durable.publish(sequence)));
+        engine.on_failure(Box::new(move |_| failed.fail()));
         // Registered first, looked at second: nothing that happens in between is missed.
-        moved(engine.durable());
-        Self { progress }
+        shared.publish(engine.durable());
+        Self { shared }
     }
 
-    pub async fn wait(&self, sequence: Sequence) -> Result<(), Abandoned> {
-        if self.progress.borrow().durable >= sequence {
-            return Ok(());
+    /// Until a sequence is durable.
+    pub fn wait(&self, sequence: Sequence) -> Wait<'_> {
+        Wait { shared: &self.shared, sequence, asleep: None }
+    }
+
+    /// Releases whoever may go, whenever something has become durable; never ends.
+    pub async fn release(&self) {
+        loop {
+            self.shared.moved.notified().await;
+            self.shared.release();
         }
-        let mut progress = self.progress.clone();
-        let reached =
-            progress.wait_for(|it| it.failed || it.durable >= sequence).await.map_err(|_| Abandoned)?;
-        if reached.durable >= sequence { Ok(()) } else { Err(Abandoned) }
+    }
+
+    /// What a thread of the lane does before it sleeps: nothing is left to run, so the journal may begin.
+    pub fn before_sleep(&self, engine: &Engine) {
+        let Some(first) = self.shared.queue.lock().front().map(|(first, _)| *first) else { return };
+        self.shared.attended.store(true, Ordering::SeqCst);
+        engine.wait_durable_for(first, SYNC_WAIT_MAX);
+        self.shared.attended.store(false, Ordering::SeqCst);
+        self.shared.release();
+    }
+}
+
+impl Shared {
+    fn publish(&self, durable: Sequence) {
+        self.durable.fetch_max(durable, Ordering::SeqCst);
+        if !self.attended.load(Ordering::SeqCst) {
+            self.moved.notify_one();
+        }
+    }
+
+    fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+        self.moved.notify_one();
+    }
+
+    /// What came of waiting, if anything has.
+    fn outcome(&self, sequence: Sequence) -> Option<Result<(), Abandoned>> {
+        if self.durable.load(Ordering::SeqCst) >= sequence {
+            return Some(Ok(()));
+        }
+        self.failed.load(Ordering::SeqCst).then_some(Err(Abandoned))
+    }
+
+    fn add(&self, sequence: Sequence, waker: Waker) {
+        let mut queue = self.queue.lock();
+        // Nearly always at the end: threads of the lane may come here in another order than to the engine.
+        let at = queue.iter().rposition(|(other, _)| *other <= sequence).map_or(0, |last| last + 1);
+        queue.insert(at, (sequence, waker));
+    }
+
+    fn release(&self) {
+        let ready: Vec<_> = {
+            let mut queue = self.queue.lock();
+            let count = queue.partition_point(|(sequence, _)| self.outcome(*sequence).is_some());
+            queue.drain(..count).collect()
+        };
+        for (_, waker) in ready {
+            waker.wake();
+        }
+    }
+}
+
+/// Waits for one sequence.
+#[must_use = "nothing waits before it is polled"]
+pub(super) struct Wait<'a> {
+    shared: &'a Shared,
+    sequence: Sequence,
+    /// Who stands in the queue for it.
+    asleep: Option<Waker>,
+}
+
+impl Future for Wait<'_> {
+    type Output = Result<(), Abandoned>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(outcome) = self.shared.outcome(self.sequence) {
+            return Poll::Ready(outcome);
+        }
+        if self.asleep.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.shared.add(self.sequence, cx.waker().clone());
+        self.asleep = Some(cx.waker().clone());
+        // In the queue first, looked at second: a sync that ended in between is not missed.
+        self.shared.outcome(self.sequence).map_or(Poll::Pending, Poll::Ready)
     }
 }
