@@ -182,8 +182,16 @@ const DASHES: [usize; 4] = [8, 13, 18, 23];
 /// The canonical text form of a request id.
 #[must_use]
 pub fn key_text(key: RequestKey) -> String {
-    let hex = format!("{key:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let mut text = String::with_capacity(36);
+    for digit in 0..32 {
+        if matches!(digit, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(DIGITS[(key >> (124 - 4 * digit)) as usize & 0xf]);
+    }
+    text
 }
 
 /// A request id for a stamp in milliseconds, with 74 bits of `noise`.

@@ -29,6 +29,9 @@ pub use crate::request_id::NoRandomness;
 /// The longest message of the contract, in bytes. Transports take twice as much, so that the refusal is ours.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
+/// Room for the answer to a command of one line.
+const ANSWER_BYTES: usize = 256;
+
 /// A call that the engine has judged. Nothing of it may be sent before `seen` is durable.
 #[derive(Debug)]
 #[must_use = "somebody waits for the answer"]
@@ -232,9 +235,8 @@ impl Door {
 
     /// Appends results of a batch, one after another as its message holds them.
     fn append_results(&self, steps: Vec<Step>, out: &mut Vec<u8>) {
-        const RESULTS: u32 = 1;
         for step in steps {
-            prost::encoding::message::encode(RESULTS, &self.result(self.show(step)), out);
+            encode::append_to_batch(out, |out| self.append_result(self.show(step), out));
         }
     }
 
@@ -337,26 +339,29 @@ impl Door {
                 Ok(internal::PutDocumentsBatchResponse { results }.encode_to_vec())
             }
             Shape::Answer | Shape::Result | Shape::Change => match (shape, shown.into_iter().next()) {
-                (Shape::Result, Some(shown)) => Ok(self.result(shown).encode_to_vec()),
+                (Shape::Result, Some(shown)) => Ok(written(|out| self.append_result(shown, out))),
                 (_, Some(Shown::Refused(refusal))) => Err(self.statuses.failure(&refusal)),
                 (Shape::Change, Some(shown)) => Ok(self.changed(shown).encode_to_vec()),
-                (_, Some(Shown::Done(answer))) => Ok(encode::answer(&answer, false).encode_to_vec()),
+                (_, Some(Shown::Done(answer))) => {
+                    Ok(written(|out| encode::append_answer(&answer, false, out)))
+                }
                 (_, Some(Shown::Again(recalled))) => {
-                    Ok(encode::answer(&recalled.answer, true).encode_to_vec())
+                    Ok(written(|out| encode::append_answer(&recalled.answer, true, out)))
                 }
                 (_, None) => Err(self.abandoned()),
             },
         }
     }
 
-    fn result(&self, shown: Shown) -> v1::Result {
-        use v1::result::Result as R;
-        v1::Result {
-            result: Some(match shown {
-                Shown::Done(answer) => R::Answer(encode::answer(&answer, false)),
-                Shown::Again(recalled) => R::Answer(encode::answer(&recalled.answer, true)),
-                Shown::Refused(refusal) => R::Status(self.statuses.status(&refusal)),
-            }),
+    fn append_result(&self, shown: Shown, out: &mut Vec<u8>) {
+        match shown {
+            Shown::Done(answer) => encode::append_result(&answer, false, out),
+            Shown::Again(recalled) => encode::append_result(&recalled.answer, true, out),
+            Shown::Refused(refusal) => {
+                let refused = v1::result::Result::Status(self.statuses.status(&refusal));
+                // A vector grows: it takes whatever is written.
+                refused.encode(out);
+            }
         }
     }
 
@@ -440,6 +445,13 @@ impl Door {
         };
         Called { seen, reply: Held::Ready(reply) }
     }
+}
+
+/// An answer's bytes; one to a lock of one line fits without growing.
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(ANSWER_BYTES);
+    write(&mut out);
+    out
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), Refusal> {

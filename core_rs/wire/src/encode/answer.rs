@@ -3,52 +3,77 @@
 use std::sync::Arc;
 
 use lockstock_stock::answer::{Answer, NamedException, NamedMovement};
+use lockstock_stock::ids::Micros;
 
+use super::protobuf::{nested, signed, text, truth, unsigned};
 use super::{key_text, number, timestamp};
-use crate::proto::lockstock::v1;
 
-/// An answer as a message; `replayed` where it is that of an earlier, identical request.
-pub(crate) fn answer(answer: &Answer, replayed: bool) -> v1::Answer {
-    v1::Answer {
-        sequence: number(answer.sequence),
-        applied_at: Some(timestamp(answer.at)),
-        request_id: key_text(answer.key),
-        replayed,
-        // The numbers are the contract's; a test below holds the two lists together.
-        outcome: i32::from(answer.outcome as u8),
-        owner: text(answer.owner.as_ref()),
-        deadline: answer.deadline.map(timestamp),
-        movements: answer.movements.iter().map(movement).collect(),
-        refused: answer.refused.iter().map(|&(line, quantity)| v1::RefusedLine { line, quantity }).collect(),
-        split_exact: answer.split_exact,
-        exceptions: answer.exceptions.iter().map(exception).collect(),
+/// Appends an answer as the contract's message of that name; `replayed` where it is that of an earlier, identical
+/// request.
+pub(crate) fn append_answer(answer: &Answer, replayed: bool, out: &mut Vec<u8>) {
+    signed(1, number(answer.sequence), out);
+    nested(2, out, |out| append_time(answer.at, out));
+    text(3, &key_text(answer.key), out);
+    truth(4, replayed, out);
+    // The numbers are the contract's; a test below holds the two lists together.
+    unsigned(5, answer.outcome as u64, out);
+    name(6, answer.owner.as_ref(), out);
+    if let Some(deadline) = answer.deadline {
+        nested(7, out, |out| append_time(deadline, out));
+    }
+    for movement in &answer.movements {
+        nested(8, out, |out| append_movement(movement, out));
+    }
+    for &(line, quantity) in &answer.refused {
+        nested(9, out, |out| {
+            unsigned(1, line.into(), out);
+            signed(2, quantity, out);
+        });
+    }
+    truth(10, answer.split_exact, out);
+    for exception in &answer.exceptions {
+        nested(11, out, |out| append_exception(exception, out));
     }
 }
 
-fn text(text: Option<&Arc<str>>) -> String {
-    text.map_or_else(String::new, |text| (**text).to_owned())
+/// Appends an answer as the field `answer` of a `Result`.
+pub(crate) fn append_result(answer: &Answer, replayed: bool, out: &mut Vec<u8>) {
+    nested(1, out, |out| append_answer(answer, replayed, out));
 }
 
-fn movement(movement: &NamedMovement) -> v1::Movement {
-    v1::Movement {
-        kind: movement.kind.name().to_owned(),
-        sku: (*movement.sku).to_owned(),
-        warehouse: text(movement.warehouse.as_ref()),
-        owner: text(movement.owner.as_ref()),
-        line: movement.line,
-        quantity: movement.quantity,
-        pool: text(movement.pool.as_ref()),
+/// Appends a `Result` to those of a batch.
+pub(crate) fn append_to_batch(out: &mut Vec<u8>, result: impl FnOnce(&mut Vec<u8>)) {
+    nested(1, out, result);
+}
+
+fn name(tag: u32, name: Option<&Arc<str>>, out: &mut Vec<u8>) {
+    if let Some(name) = name {
+        text(tag, name, out);
     }
 }
 
-fn exception(exception: &NamedException) -> v1::StockException {
-    v1::StockException {
-        kind: exception.kind.name().to_owned(),
-        sku: (*exception.sku).to_owned(),
-        warehouse: (*exception.warehouse).to_owned(),
-        quantity: exception.quantity,
-        reservation_id: text(exception.reservation.as_ref()),
-    }
+fn append_time(at: Micros, out: &mut Vec<u8>) {
+    let time = timestamp(at);
+    signed(1, time.seconds, out);
+    signed(2, time.nanos.into(), out);
+}
+
+fn append_movement(movement: &NamedMovement, out: &mut Vec<u8>) {
+    text(1, movement.kind.name(), out);
+    text(2, &movement.sku, out);
+    name(3, movement.warehouse.as_ref(), out);
+    name(4, movement.owner.as_ref(), out);
+    unsigned(5, movement.line.into(), out);
+    signed(6, movement.quantity, out);
+    name(7, movement.pool.as_ref(), out);
+}
+
+fn append_exception(exception: &NamedException, out: &mut Vec<u8>) {
+    text(1, exception.kind.name(), out);
+    text(2, &exception.sku, out);
+    text(3, &exception.warehouse, out);
+    signed(4, exception.quantity, out);
+    name(5, exception.reservation.as_ref(), out);
 }
 
 #[cfg(test)]
@@ -56,7 +81,10 @@ mod tests {
     use lockstock_stock::event::{ExceptionKind, Outcome};
     use lockstock_stock::movement::Kind;
 
+    use prost::Message;
+
     use super::*;
+    use crate::proto::lockstock::v1;
 
     #[test]
     fn the_outcomes_of_the_core_and_of_the_contract_are_one_list() {
@@ -99,7 +127,8 @@ mod tests {
                 reservation: None,
             }],
         };
-        let made = answer(&given, true);
+        let mut made = Vec::new();
+        append_answer(&given, true, &mut made);
         let expected = v1::Answer {
             sequence: 7,
             applied_at: Some(prost_types::Timestamp { seconds: 2, nanos: 1_000 }),
@@ -127,6 +156,10 @@ mod tests {
                 reservation_id: String::new(),
             }],
         };
-        assert_eq!(made, expected);
+        assert_eq!(made, expected.encode_to_vec());
+        let mut made = Vec::new();
+        append_to_batch(&mut made, |out| append_result(&given, true, out));
+        let result = v1::Result { result: Some(v1::result::Result::Answer(expected)) };
+        assert_eq!(made, v1::ExecuteBatchResponse { results: vec![result] }.encode_to_vec());
     }
 }

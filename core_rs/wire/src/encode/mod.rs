@@ -2,6 +2,7 @@
 
 mod answer;
 mod layers;
+mod protobuf;
 mod reads;
 mod reservation;
 mod stock;
@@ -9,7 +10,7 @@ mod stock;
 use lockstock_stock::check;
 use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 
-pub(crate) use answer::answer;
+pub(crate) use answer::{append_answer, append_result, append_to_batch};
 pub(crate) use layers::{dispatch, sales};
 pub(crate) use reads::{availability, documents, named_documents};
 pub(crate) use reservation::reservation;

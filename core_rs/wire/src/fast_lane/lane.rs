@@ -25,7 +25,7 @@ use crate::status::Failure;
 
 const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
 
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Whether a caller, by what its metadata says, may call a method: the hook that both doors ask first.
 pub type Authorize = dyn Fn(&MetadataMap, &str) -> bool + Send + Sync;
@@ -57,6 +57,16 @@ impl Node {
     fn overloaded(&self, name: &str, most: usize) -> Status {
         let limit = format!("{name} of this connection {most}");
         status(self.door.failure(&Refusal::Overloaded { limit }))
+    }
+
+    /// Whether an answer may leave at once and without reading the journal.
+    pub fn may_leave(&self, called: &Called) -> bool {
+        !called.reads_journal() && self.waiters.has(called.seen)
+    }
+
+    /// The answer to a call that may leave.
+    pub fn finish(&self, called: Called) -> Result<Vec<u8>, Status> {
+        self.door.finish(called).map_err(status)
     }
 
     /// The answer to a call, as soon as it may leave.
@@ -140,18 +150,16 @@ impl<S> Served for S where
 }
 
 fn stock(node: Arc<Node>, request: http::Request<Body>) -> Boxed<Result<http::Response<Body>, Infallible>> {
-    Box::pin(async move {
-        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
-        let (request, arriving) = counted(&node, &peer, request);
-        let mut grpc = Grpc::new(Raw { arriving }).max_decoding_message_size(node.message_bytes_max);
-        let response = if request.uri().path() == EXECUTE {
-            grpc.streaming(Stream { node, peer }, request).await
-        } else {
-            let path = request.uri().path().to_owned();
-            grpc.unary(Unary { node, path, peer }, request).await
-        };
-        Ok(kept(response))
-    })
+    let peer = request.extensions().get::<Peer>().cloned().unwrap_or_default();
+    let (request, arriving) = counted(&node, &peer, request);
+    let mut grpc = Grpc::new(Raw { arriving }).max_decoding_message_size(node.message_bytes_max);
+    // Apart: a unary call is not to carry the room that a stream takes.
+    if request.uri().path() == EXECUTE {
+        Box::pin(async move { Ok(kept(grpc.streaming(Stream { node, peer }, request).await)) })
+    } else {
+        let path = request.uri().path().to_owned();
+        Box::pin(async move { Ok(kept(grpc.unary(Unary { node, path, peer }, request).await)) })
+    }
 }
 
 /// A request whose bytes count for its connection until they are read.

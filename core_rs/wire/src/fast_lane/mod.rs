@@ -105,8 +105,9 @@ impl FastLane {
         let runtime = runtime(settings.threads, door.engine().clone(), waiters.clone())?;
         let (stop, stopped) = watch::channel(None);
         let thread = std::thread::Builder::new().name("lockstock-lane".to_owned()).spawn(move || {
-            let clean =
-                runtime.block_on(run(door, waiters, authorize, listener, settings, stopped)).is_ok_and(|clean| clean);
+            let clean = runtime
+                .block_on(run(door, waiters, authorize, listener, settings, stopped))
+                .is_ok_and(|clean| clean);
             // What is still running has had its time.
             runtime.shutdown_background();
             clean

@@ -4,49 +4,92 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
+use std::vec::IntoIter;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_stream::Stream as _;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
 use super::codec::Answer;
-use super::lane::{Node, status};
+use super::lane::{Boxed, Node, status};
 use super::peer::{Peer, Share};
 use crate::door::Called;
 
-/// The results, as they leave.
-pub(super) type Results = ReceiverStream<Result<Answer, Status>>;
-
 /// Commands run under one hold of the engine's lock, which takes no more either.
 const TOGETHER_MAX: usize = 256;
-/// Results between us and the connection; more wait in order behind them.
-const LEAVING_MAX: usize = 256;
 
-/// Commands that were run together, with their places in the window.
+/// Commands that were run together, with their places in the window until all of their results have left.
 struct Run {
-    called: Vec<Called>,
+    called: IntoIter<Called>,
     /// Their results, which the connection has not taken.
     share: Arc<Share>,
-    places: OwnedSemaphorePermit,
+    _places: OwnedSemaphorePermit,
 }
 
 /// Serves one stream until the caller has closed its side, or the lane stops: what was taken is answered.
 pub(super) fn execute(node: Arc<Node>, peer: Peer, commands: Streaming<Bytes>) -> Results {
-    let (leaving, results) = mpsc::channel(LEAVING_MAX);
-    let (runs, queue) = mpsc::channel(node.stream_window);
-    let taken = tokio::spawn(take(Arc::clone(&node), peer, commands, runs));
+    // Never full: a run has at least one place of the window.
+    let (runs, queue) = mpsc::channel(node.stream_window + 1);
+    let taking = Arc::clone(&node);
     tokio::spawn(async move {
-        if give(&node, queue, &leaving).await
-            && let Ok(Err(end)) = taken.await
-        {
+        if let Err(end) = take(taking, peer, commands, &runs).await {
             // A caller that has gone away needs no status.
-            let _ = leaving.send(Err(end)).await;
+            let _ = runs.send(Err(end)).await;
         }
     });
-    ReceiverStream::new(results)
+    Results { node, queue, run: None, waiting: None }
+}
+
+/// The results as they leave: in order, each when it is durable.
+pub(super) struct Results {
+    node: Arc<Node>,
+    queue: mpsc::Receiver<Result<Run, Status>>,
+    run: Option<Run>,
+    /// The first of the run that may not leave yet.
+    waiting: Option<Boxed<Result<Vec<u8>, Status>>>,
+}
+
+impl Results {
+    /// The next result, or the future that it comes out of.
+    fn next(&mut self, called: Called) -> Option<Result<Vec<u8>, Status>> {
+        if self.node.may_leave(&called) {
+            return Some(self.node.finish(called));
+        }
+        let node = Arc::clone(&self.node);
+        self.waiting = Some(Box::pin(async move { node.answer(called).await }));
+        None
+    }
+}
+
+impl Stream for Results {
+    type Item = Result<Answer, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let result = if let Some(waiting) = &mut self.waiting {
+                let result = ready!(waiting.as_mut().poll(cx));
+                self.waiting = None;
+                Some(result)
+            } else if let Some(called) = self.run.as_mut().and_then(|run| run.called.next()) {
+                self.next(called)
+            } else {
+                // Its places are free again.
+                self.run = None;
+                match ready!(self.queue.poll_recv(cx)) {
+                    Some(Ok(run)) => self.run = Some(run),
+                    Some(Err(end)) => return Poll::Ready(Some(Err(end))),
+                    None => return Poll::Ready(None),
+                }
+                None
+            };
+            if let (Some(result), Some(run)) = (result, &self.run) {
+                let share = Some(Arc::clone(&run.share));
+                return Poll::Ready(Some(result.map(|bytes| Answer { bytes, _share: share })));
+            }
+        }
+    }
 }
 
 /// Takes commands and runs them. `Err`: what the stream ends with.
@@ -54,7 +97,7 @@ async fn take(
     node: Arc<Node>,
     peer: Peer,
     mut commands: Streaming<Bytes>,
-    runs: mpsc::Sender<Run>,
+    runs: &mpsc::Sender<Result<Run, Status>>,
 ) -> Result<(), Status> {
     let window = Arc::new(Semaphore::new(node.stream_window));
     let mut stopping = node.stopping.clone();
@@ -97,7 +140,8 @@ async fn take(
         }
         let called = node.door.execute(&together);
         let share = Arc::new(peer.unread.keep(called.iter().map(Called::bytes).sum()));
-        if runs.send(Run { called, share, places }).await.is_err() {
+        let run = Run { called: called.into_iter(), share, _places: places };
+        if runs.send(Ok(run)).await.is_err() {
             return Ok(());
         }
         if let Some(end) = end {
@@ -115,24 +159,4 @@ async fn arrived(commands: &mut Streaming<Bytes>) -> Option<Option<Result<Bytes,
         })
     })
     .await
-}
-
-/// Gives the results in order, each when it is durable. False when the caller has gone or the node has failed.
-async fn give(
-    node: &Arc<Node>,
-    mut queue: mpsc::Receiver<Run>,
-    leaving: &mpsc::Sender<Result<Answer, Status>>,
-) -> bool {
-    while let Some(run) = queue.recv().await {
-        for called in run.called {
-            let result = node.answer(called).await;
-            let result = result.map(|bytes| Answer { bytes, _share: Some(Arc::clone(&run.share)) });
-            let failed = result.is_err();
-            if leaving.send(result).await.is_err() || failed {
-                return false;
-            }
-        }
-        drop(run.places);
-    }
-    true
 }

@@ -49,6 +49,11 @@ impl Waiters {
         Self { shared }
     }
 
+    /// Whether a sequence is durable.
+    pub fn has(&self, sequence: Sequence) -> bool {
+        self.shared.outcome(sequence) == Some(Ok(()))
+    }
+
     /// Until a sequence is durable.
     pub fn wait(&self, sequence: Sequence) -> Wait<'_> {
         Wait { shared: &self.shared, sequence, asleep: None }
@@ -135,5 +140,74 @@ impl Future for Wait<'_> {
         self.asleep = Some(cx.waker().clone());
         // In the queue first, looked at second: a sync that ended in between is not missed.
         self.shared.outcome(self.sequence).map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nobody() -> Waiters {
+        Waiters { shared: Arc::new(Shared::default()) }
+    }
+
+    /// Polls once, as whoever does not mind.
+    fn poll(wait: &mut Wait<'_>) -> Poll<Result<(), Abandoned>> {
+        Pin::new(wait).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn left(waiters: &Waiters) -> Vec<Sequence> {
+        waiters.shared.queue.lock().iter().map(|(sequence, _)| *sequence).collect()
+    }
+
+    #[test]
+    fn those_go_whose_sequence_is_durable_in_whatever_order_they_came() {
+        let waiters = nobody();
+        let mut waits: Vec<_> = [4, 9, 2, 5].map(|sequence| waiters.wait(sequence)).into();
+        assert!(waits.iter_mut().all(|wait| poll(wait).is_pending()));
+        waiters.shared.publish(4);
+        waiters.shared.release();
+        assert_eq!(left(&waiters), [5, 9], "the others are not woken");
+        let ready: Vec<_> = waits.iter_mut().map(|wait| poll(wait).is_ready()).collect();
+        assert_eq!(ready, [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_call_that_is_looked_at_again_does_not_queue_again() {
+        let waiters = nobody();
+        let mut wait = waiters.wait(1);
+        assert!(poll(&mut wait).is_pending());
+        assert!(poll(&mut wait).is_pending());
+        assert_eq!(left(&waiters), [1]);
+    }
+
+    #[test]
+    fn after_a_failure_nobody_waits_but_what_is_durable_stays_so() {
+        let waiters = nobody();
+        waiters.shared.publish(3);
+        let mut wait = waiters.wait(7);
+        assert!(poll(&mut wait).is_pending());
+        waiters.shared.fail();
+        waiters.shared.release();
+        assert_eq!(left(&waiters), []);
+        assert_eq!(poll(&mut wait), Poll::Ready(Err(Abandoned)));
+        assert_eq!(poll(&mut waiters.wait(3)), Poll::Ready(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn one_task_wakes_them_whenever_something_has_become_durable() {
+        let waiters = nobody();
+        let waiting = {
+            let waiters = waiters.clone();
+            tokio::spawn(async move { waiters.wait(2).await })
+        };
+        let releasing = {
+            let waiters = waiters.clone();
+            tokio::spawn(async move { waiters.release().await })
+        };
+        tokio::task::yield_now().await;
+        waiters.shared.publish(2);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        releasing.abort();
     }
 }
