@@ -189,7 +189,7 @@ mod tests {
         assert!(poll(&mut wait).is_pending());
         waiters.shared.fail();
         waiters.shared.release();
-        assert_eq!(left(&waiters), []);
+        assert!(left(&waiters).is_empty());
         assert_eq!(poll(&mut wait), Poll::Ready(Err(Abandoned)));
         assert_eq!(poll(&mut waiters.wait(3)), Poll::Ready(Ok(())));
     }
