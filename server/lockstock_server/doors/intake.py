@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 QUIET_SECONDS = 0.2
 """A door that nobody knocked at for so long is quiet."""
@@ -30,29 +25,34 @@ class Intake:
 
     def __init__(self) -> None:
         self.closed = asyncio.Event()
+        self._closed = False
         self._inside = 0
         self._knocked = 0.0
 
     def close(self) -> None:
         """Take no new calls from now on."""
+        self._closed = True
         self.closed.set()
         self._knocked = time.monotonic()
 
     def turns_away(self) -> bool:
         """Tell whether a call that comes now is to be refused."""
-        if not self.closed.is_set():
+        if not self._closed:
             return False
         self._knocked = time.monotonic()
         return True
 
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Count a call from here to its end."""
+    def enter(self) -> None:
+        """Count a call from here on."""
         self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
+
+    def leave(self) -> None:
+        """Count it no more: it has ended."""
+        self._inside -= 1
+
+    def count(self) -> int:
+        """Tell how many calls are inside."""
+        return self._inside
 
     async def emptied(self, seconds: float) -> None:
         """Wait until the last call has left and nobody knocks any more; at most so many seconds."""

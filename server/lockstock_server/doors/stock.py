@@ -28,7 +28,7 @@ def unary(calls: Calls) -> dict[str, Unary]:
     names = [
         f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods if not method.client_streaming
     ]
-    return {name: partial(calls.payload, name) for name in names}
+    return {name: partial(calls.submit, name) for name in names}
 
 
 def streams(calls: Calls, intake: Intake) -> dict[str, Stream]:
