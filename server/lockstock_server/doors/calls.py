@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 Payload = tuple[bool, bytes]
 """Whether the call was granted; its answer, or a serialised google.rpc.Status."""
 
+HELD_MAX = 256
+"""Calls held back for the next burst; one more, and all of them go."""
+
+HELD_BYTES_MAX = 4 << 10
+"""The longest request that is held back."""
+
 
 class Calls:
     """The engine for one event loop. All methods belong to that loop's thread."""
@@ -23,23 +29,52 @@ class Calls:
         self._core = core
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Payload]] = {}
+        self._held: list[tuple[str, bytes, asyncio.Future[Payload]]] = []
         self._tokens = 0
         self._fd = core.completions_fd()
         self._loop.add_reader(self._fd, self._drain)
 
     def submit(self, method: str, request: bytes) -> Payload | asyncio.Future[Payload]:
-        """Have the engine judge a call now; its answer, or a future where it must become durable first.
+        """Have the engine judge a call; its answer, or a future where it must become durable first.
 
-        Calls take effect in the order in which they are submitted.
+        Calls take effect in the order in which they are submitted. What comes while others wait for the disk goes
+        when the disk is done with them, all at once: it could not be answered earlier anyway, and a sync for many,
+        and one turn of the loop, cost little more than for one.
         """
+        if self._waiting:
+            future: asyncio.Future[Payload] = self._loop.create_future()
+            self._held.append((method, request, future))
+            # What takes long must not pile up: the loop would stand still for all of it at once.
+            if len(request) > HELD_BYTES_MAX or len(self._held) > HELD_MAX:
+                self._release()
+            return future
+        return self._judge(method, request, None)
+
+    def _judge(
+        self, method: str, request: bytes, future: asyncio.Future[Payload] | None
+    ) -> Payload | asyncio.Future[Payload]:
         self._tokens += 1
-        token = self._tokens
-        done = self._core.call(method, request, token)
+        done = self._core.call(method, request, self._tokens)
         if done is not None:
             return done
-        future: asyncio.Future[Payload] = self._loop.create_future()
-        self._waiting[token] = future
+        if future is None:
+            future = self._loop.create_future()
+        self._waiting[self._tokens] = future
         return future
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for method, request, future in held:
+            # A caller who went away before the engine heard of the call does not want it any more.
+            if future.done():
+                continue
+            try:
+                answer = self._judge(method, request, future)
+            except Exception as error:  # noqa: BLE001 - told to the caller; the others must not wait for ever
+                future.set_exception(error)
+                continue
+            if isinstance(answer, tuple):
+                future.set_result(answer)
 
     async def payload(self, method: str, request: bytes) -> Payload:
         """Call and wait for the answer, granted or not."""
@@ -55,14 +90,15 @@ class Calls:
 
     def in_flight(self) -> int:
         """Count the calls that wait for their answers."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._held)
 
     def close(self) -> None:
         """Stop listening; what still waits is cancelled."""
         self._loop.remove_reader(self._fd)
-        for future in self._waiting.values():
+        for future in (*self._waiting.values(), *(future for _, _, future in self._held)):
             future.cancel()
         self._waiting.clear()
+        self._held.clear()
 
     def _drain(self) -> None:
         for token, granted, payload in self._core.take_completions():
@@ -70,3 +106,5 @@ class Calls:
             # A caller may have gone away in the meantime.
             if future is not None and not future.done():
                 future.set_result((granted, payload))
+        if not self._waiting:
+            self._release()
