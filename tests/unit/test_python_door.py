@@ -15,6 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from lockstock.v1 import operations_pb2
+from lockstock_server.doors import intake as intake_module
 from lockstock_server.doors import stock
 from lockstock_server.doors.authorize import Authorize, everybody
 from lockstock_server.doors.calls import HELD_BYTES_MAX, HELD_MAX, Calls
@@ -51,6 +52,10 @@ async def malformed(request: bytes) -> tuple[bool, bytes]:
     return True, read(operations_pb2.LockRequest, request).SerializeToString()
 
 
+async def long_answer(request: bytes) -> tuple[bool, bytes]:
+    return True, bytes(int(request))
+
+
 async def broken(_request: bytes) -> tuple[bool, bytes]:
     raise ZeroDivisionError
 
@@ -68,6 +73,8 @@ class Served:
                 **stock.unary(self.calls),
                 "/lockstock.v1.Test/Read": malformed,
                 "/lockstock.v1.Test/Broken": broken,
+                "/lockstock.v1.Test/Long": long_answer,
+                "/lockstock.v1.Test/GetLong": long_answer,
             },
             stock.streams(self.calls, intake),
             statuses(),
@@ -85,6 +92,11 @@ class Served:
     async def inside(self, count: int) -> None:
         """Waits until so many calls wait for their answers."""
         while self.calls.in_flight() < count:  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(0)
+
+    async def dropped(self) -> None:
+        """Waits until no bytes of long messages are kept."""
+        while self.intake.kept():  # noqa: ASYNC110 - the door tells nobody
             await asyncio.sleep(0)
 
     async def left(self, count: int) -> None:
@@ -323,6 +335,51 @@ async def test_a_door_that_stops_answers_who_is_inside_and_refuses_who_knocks(se
     assert info(details(error.value))[0] == "DRAINING"
     await stopping
     assert len(served.core.asked) == 2
+
+
+async def test_long_requests_are_refused_beyond_the_doors_bytes_and_taken_again_when_there_is_room(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "KEPT_BYTES_MAX", 100_000)
+    served.core.syncing = False
+    long = b"x" * 60_000
+    kept = asyncio.ensure_future(served.unary(LOCK)(long))
+    await served.core.asked_times(1)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary(LOCK)(long)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert info(details(error.value)) == ("OVERLOADED", {"limit": "bytes of long messages 100000"})
+    assert len(served.core.asked) == 1
+    # What is short is served all the same; and what has taken effect is answered, however long.
+    served.core.syncing = True
+    served.core.sync()
+    assert operations_pb2.Answer.FromString(await kept).owner == long.decode()
+    await served.dropped()
+    await served.unary(LOCK)(long)
+
+
+async def test_a_long_answer_to_a_read_is_refused_where_others_do_not_take_theirs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "KEPT_BYTES_MAX", 100_000)
+    slow: Any = served.channel.unary_unary("/lockstock.v1.Test/GetLong")(b"60000")
+    assert len(await slow) == 60_000
+    await served.dropped()
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary("/lockstock.v1.Test/GetLong")(b"100001")
+    assert info(details(error.value))[0] == "OVERLOADED"
+    # The same length from a call that changed something.
+    assert len(await served.unary("/lockstock.v1.Test/Long")(b"100001")) == 100_001
+    await served.dropped()
+
+
+async def test_a_caller_who_goes_away_leaves_none_of_his_bytes(served: Served) -> None:
+    served.core.syncing = False
+    gone = served.unary(LOCK)(b"x" * 60_000)
+    await served.core.asked_times(1)
+    assert served.intake.kept() == 60_000
+    gone.cancel()
+    await served.dropped()
 
 
 async def test_health_is_told_for_every_service_and_turns_with_the_door(served: Served) -> None:

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, status_pb2
 
 from lockstock_server import logs
+from lockstock_server.doors.intake import SMALL_BYTES
 from lockstock_server.doors.status import abort
 from lockstock_server.refusals import Refused
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 MESSAGE_BYTES_MAX = 8 << 20
 """The contract's limit, in bytes; transports take twice as much."""
+
+READS = ("Get", "BatchGet", "List", "Check", "Explain", "Try")
+"""How the methods begin that change nothing: their answers may be refused when they are made already."""
 
 _M = TypeVar("_M", bound=Message)
 
@@ -122,12 +126,18 @@ class Handler(grpc.GenericRpcHandler):
             time.perf_counter,
         )
 
+        only_reads = name.rpartition("/")[2].startswith(READS)
+
         async def serve(request: bytes, context: Context) -> bytes:
             outcome, began = "gone", now()
             enter()
             try:
+                if len(request) > SMALL_BYTES:
+                    self._keep(context, request)
                 answer = method(request)
                 granted, payload = answer if isinstance(answer, tuple) else await answer
+                if len(payload) > SMALL_BYTES:
+                    self._keep(context, payload, refuse=only_reads)
                 outcome = "ok" if granted else "refused"
             except Refused as refused:
                 granted, payload, outcome = False, self.serialised(refused), "refused"
@@ -160,6 +170,14 @@ class Handler(grpc.GenericRpcHandler):
                 meter.ended(outcome, time.perf_counter() - began)
 
         return serve
+
+    def _keep(self, context: Context, message: bytes, *, refuse: bool = True) -> None:
+        """Count a long message until its call has ended, its answer taken or its caller gone. Raises Refused."""
+        size = len(message)
+        (self.intake.keep if refuse else self.intake.keep_anyway)(size)
+        # Its stub asks for a class of its own.
+        ended: Any = context
+        ended.add_done_callback(lambda _: self.intake.drop(size))
 
     def serialised(self, refused: Refused) -> bytes:
         """Write the status of a refusal."""

@@ -34,7 +34,8 @@ SILENCE_MS_MAX = 20_000
 """How long a connection has for its first bytes, and to answer a ping: nobody keeps one by saying nothing."""
 CALLS_MAX = 4_096
 """Calls at once on all connections together: what is kept for callers who send or read slowly is so many
-requests and answers at most. One more is refused by the transport, before its message is read."""
+requests and answers at most. One more is refused by the transport, before its message is read. Long messages
+are bounded in bytes as well (`intake.py`)."""
 
 
 class _Beside:
