@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import timedelta
 
+    from lockstock_server.doors.raw import Direct
     from lockstock_server.settings import Settings
 
 log = logs.get(__name__)
@@ -255,7 +256,7 @@ class Running:
             effects(_core.movements()),
             _core.route,
         )
-        unary = {
+        unary: dict[str, Direct] = {
             **stock_door.unary(self._calls),
             **orders_door.unary(self._calls, orders, planner),
             **routing_door.unary(routing),

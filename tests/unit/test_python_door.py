@@ -362,8 +362,7 @@ async def test_a_long_answer_to_a_read_is_refused_where_others_do_not_take_their
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "KEPT_BYTES_MAX", 100_000)
-    slow: Any = served.channel.unary_unary("/lockstock.v1.Test/GetLong")(b"60000")
-    assert len(await slow) == 60_000
+    assert len(await served.unary("/lockstock.v1.Test/GetLong")(b"60000")) == 60_000
     await served.dropped()
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await served.unary("/lockstock.v1.Test/GetLong")(b"100001")

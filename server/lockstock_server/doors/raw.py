@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lockstock_server.doors.status import Statuses
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
-    Unary = Callable[[bytes], Payload | Awaitable[Payload]]
+    Unary = Callable[[bytes], Awaitable[Payload]]
+    Direct = Callable[[bytes], Payload | Awaitable[Payload]]
     Stream = Callable[[Context], Awaitable[None]]
 
 MESSAGE_BYTES_MAX = 8 << 20
@@ -80,7 +81,7 @@ class Handler(grpc.GenericRpcHandler):
 
     def __init__(
         self,
-        unary: Mapping[str, Unary],
+        unary: Mapping[str, Direct],
         streams: Mapping[str, Stream],
         statuses: Statuses,
         gauge: Gauge,
@@ -117,7 +118,7 @@ class Handler(grpc.GenericRpcHandler):
             self._serve("unknown", _draining if self.intake.turns_away() else refuse)
         )
 
-    def _serve(self, name: str, method: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    def _serve(self, name: str, method: Direct) -> Callable[[bytes, Context], Awaitable[bytes]]:
         # All in one function, and nothing made for a call: this is what the door costs beyond gRPC.
         meter, enter, leave, now = (
             self._gauge.meter(name),

@@ -15,7 +15,7 @@ from lockstock_server.refusals import Refused
 if TYPE_CHECKING:
     from lockstock_server.doors.calls import Calls, Payload
     from lockstock_server.doors.intake import Intake
-    from lockstock_server.doors.raw import Context, Stream, Unary
+    from lockstock_server.doors.raw import Context, Direct, Stream
 
 SERVICE = stock_pb2.DESCRIPTOR.services_by_name["StockService"]
 END: object = grpc.aio.EOF
@@ -23,7 +23,7 @@ WINDOW = 1_024
 """Commands of one stream in flight; the next is read when the first of them is answered."""
 
 
-def unary(calls: Calls) -> dict[str, Unary]:
+def unary(calls: Calls) -> dict[str, Direct]:
     """Give every unary method of the service, by its full name."""
     names = [
         f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods if not method.client_streaming
