@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import timedelta
 
-    from lockstock_server.doors.raw import Direct
     from lockstock_server.settings import Settings
 
 log = logs.get(__name__)
@@ -256,7 +255,7 @@ class Running:
             effects(_core.movements()),
             _core.route,
         )
-        unary: dict[str, Direct] = {
+        unary = {
             **stock_door.unary(self._calls),
             **orders_door.unary(self._calls, orders, planner),
             **routing_door.unary(routing),

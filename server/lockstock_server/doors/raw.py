@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
     Unary = Callable[[bytes], Awaitable[Payload]]
-    Direct = Callable[[bytes], Payload | Awaitable[Payload]]
     Stream = Callable[[Context], Awaitable[None]]
 
 MESSAGE_BYTES_MAX = 8 << 20
@@ -81,7 +80,7 @@ class Handler(grpc.GenericRpcHandler):
 
     def __init__(
         self,
-        unary: Mapping[str, Direct],
+        unary: Mapping[str, Unary],
         streams: Mapping[str, Stream],
         statuses: Statuses,
         gauge: Gauge,
@@ -118,7 +117,7 @@ class Handler(grpc.GenericRpcHandler):
             self._serve("unknown", _draining if self.intake.turns_away() else refuse)
         )
 
-    def _serve(self, name: str, method: Direct) -> Callable[[bytes, Context], Awaitable[bytes]]:
+    def _serve(self, name: str, method: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
         # All in one function, and nothing made for a call: this is what the door costs beyond gRPC.
         meter, enter, leave, now = (
             self._gauge.meter(name),
@@ -135,8 +134,7 @@ class Handler(grpc.GenericRpcHandler):
             try:
                 if len(request) > SMALL_BYTES:
                     self._keep(context, request)
-                answer = method(request)
-                granted, payload = answer if isinstance(answer, tuple) else await answer
+                granted, payload = await method(request)
                 if len(payload) > SMALL_BYTES:
                     self._keep(context, payload, refuse=only_reads)
                 outcome = "ok" if granted else "refused"

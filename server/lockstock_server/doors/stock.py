@@ -15,7 +15,7 @@ from lockstock_server.refusals import Refused
 if TYPE_CHECKING:
     from lockstock_server.doors.calls import Calls, Payload
     from lockstock_server.doors.intake import Intake
-    from lockstock_server.doors.raw import Context, Direct, Stream
+    from lockstock_server.doors.raw import Context, Stream, Unary
 
 SERVICE = stock_pb2.DESCRIPTOR.services_by_name["StockService"]
 END: object = grpc.aio.EOF
@@ -23,7 +23,7 @@ WINDOW = 1_024
 """Commands of one stream in flight; the next is read when the first of them is answered."""
 
 
-def unary(calls: Calls) -> dict[str, Direct]:
+def unary(calls: Calls) -> dict[str, Unary]:
     """Give every unary method of the service, by its full name."""
     names = [
         f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods if not method.client_streaming
@@ -42,7 +42,7 @@ async def _execute(calls: Calls, intake: Intake, method: str, context: Context) 
 
     When the door closes, what was submitted is answered and the stream ends. Raises Refused.
     """
-    answers: asyncio.Queue[Payload | asyncio.Future[Payload] | Exception | None] = asyncio.Queue(WINDOW)
+    answers: asyncio.Queue[asyncio.Future[Payload] | Exception | None] = asyncio.Queue(WINDOW)
 
     async def submit() -> None:
         try:
@@ -64,7 +64,7 @@ async def _execute(calls: Calls, intake: Intake, method: str, context: Context) 
         while (answer := await answers.get()) is not None:
             if isinstance(answer, Exception):
                 raise answer
-            granted, payload = answer if isinstance(answer, tuple) else await answer
+            granted, payload = await answer
             await context.write(payload if granted else _result(payload))
     finally:
         reading.cancel()
