@@ -7,6 +7,7 @@ Stop: not serving, no new calls, both doors drain, projector catches up, engine 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -371,6 +372,9 @@ async def serve(settings: Settings, on_ready: Callable[[Running], None] | None =
     `on_ready` is told when every address is bound and calls are taken.
     """
     running = await start(settings)
+    # What stands now stays: the collector need not walk through it again and again while calls come and go.
+    gc.collect()
+    gc.freeze()
     running.on_stop = partial(arm_watchdog, settings.shutdown_deadline.total_seconds() + EXIT_GRACE_SECONDS)
     asked = 0
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import threading
+from bisect import bisect_left
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
-    Counter,
-    Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from lockstock_server.errors import ExitCode, StartError
@@ -32,37 +31,58 @@ if TYPE_CHECKING:
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
-class DoorMetrics:
-    """What the Python door counts of its calls."""
+class MethodMeter:
+    """The calls of one method. Counted by one thread; another may read."""
+
+    def __init__(self) -> None:
+        self.outcomes = {"ok": 0, "refused": 0, "gone": 0}
+        # The last one: longer than every bound.
+        self.buckets = [0] * (len(SECONDS) + 1)
+        self.seconds = 0.0
+
+    def ended(self, outcome: str, seconds: float) -> None:
+        """Count a call that was answered."""
+        self.outcomes[outcome] += 1
+        self.buckets[bisect_left(SECONDS, seconds)] += 1
+        self.seconds += seconds
+
+
+class DoorMetrics(Collector):
+    """What the Python door counts of its calls. Plain numbers: made into metrics when they are asked for."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter(
-            "lockstock_door_calls",
-            "Calls answered by the Python door.",
-            ["method", "outcome"],
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "lockstock_door_call_seconds",
-            "Time from a call's arrival to its answer.",
-            ["method"],
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._in_flight = Gauge(
-            "lockstock_door_calls_in_flight", "Calls that wait for their answer.", registry=registry
-        )
+        self._meters: dict[str, MethodMeter] = {}
+        self._inside: Callable[[], int] = int
+        registry.register(self)
 
-    def began(self) -> None:
-        """Count a call that came."""
-        self._in_flight.inc()
+    def meter(self, method: str) -> MethodMeter:
+        """Give the meter of a method, by its name without its service."""
+        return self._meters.setdefault(method.rpartition("/")[2], MethodMeter())
 
-    def ended(self, method: str, outcome: str, seconds: float) -> None:
-        """Count a call that was answered."""
-        name = method.rpartition("/")[2]
-        self._in_flight.dec()
-        self._calls.labels(name, outcome).inc()
-        self._seconds.labels(name).observe(seconds)
+    def follow(self, inside: Callable[[], int]) -> None:
+        """Take from here how many calls wait for their answer."""
+        self._inside = inside
+
+    def collect(self) -> Iterator[Metric]:
+        """Make the metrics of every method that was called."""
+        calls = CounterMetricFamily(
+            "lockstock_door_calls", "Calls answered by the Python door.", labels=["method", "outcome"]
+        )
+        times = HistogramMetricFamily(
+            "lockstock_door_call_seconds", "Time from a call's arrival to its answer.", labels=["method"]
+        )
+        for name, meter in list(self._meters.items()):
+            for outcome, count in meter.outcomes.items():
+                if count:
+                    calls.add_metric([name, outcome], count)
+            below = list(zip((*map(str, SECONDS), "+Inf"), accumulate(meter.buckets), strict=True))
+            if below[-1][1]:
+                times.add_metric([name], below, meter.seconds)
+        yield calls
+        yield times
+        yield GaugeMetricFamily(
+            "lockstock_door_calls_in_flight", "Calls that wait for their answer.", self._inside()
+        )
 
 
 class EngineMetrics(Collector):

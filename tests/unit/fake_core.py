@@ -23,9 +23,9 @@ def refusal(words: str, reason: str = "") -> bytes:
 class FakeCore:
     """Answers `Lock` with an Answer whose sequence counts the calls; holds it back until `sync`.
 
-    What begins with "refuse" is refused, what begins with "now" may leave at once. `refusing` says by which
-    reason a method is refused. `reservations` are those it knows; `first_answers` the requests with a plan that
-    it has answered, by their keys.
+    What begins with "refuse" is refused, what begins with "now" may leave at once, over "break" it breaks.
+    `refusing` says by which reason a method is refused. `reservations` are those it knows; `first_answers` the
+    requests with a plan that it has answered, by their keys.
     """
 
     sequence: int = 0
@@ -46,6 +46,8 @@ class FakeCore:
         self.asked.append((method, request))
         self._arrived.set()
         self.sequence += 1
+        if request.startswith(b"break"):
+            raise ZeroDivisionError
         if request.startswith(b"refuse"):
             return False, refusal(request.decode())
         if method in self.refusing:

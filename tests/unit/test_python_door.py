@@ -15,9 +15,10 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from lockstock.v1 import operations_pb2
+from lockstock_server.doors import intake as intake_module
 from lockstock_server.doors import stock
 from lockstock_server.doors.authorize import Authorize, everybody
-from lockstock_server.doors.calls import Calls
+from lockstock_server.doors.calls import HELD_BYTES_MAX, HELD_MAX, Calls
 from lockstock_server.doors.intake import Intake
 from lockstock_server.doors.raw import Handler, read
 from lockstock_server.doors.server import SERVICES, Door
@@ -51,6 +52,10 @@ async def malformed(request: bytes) -> tuple[bool, bytes]:
     return True, read(operations_pb2.LockRequest, request).SerializeToString()
 
 
+async def long_answer(request: bytes) -> tuple[bool, bytes]:
+    return True, bytes(int(request))
+
+
 async def broken(_request: bytes) -> tuple[bool, bytes]:
     raise ZeroDivisionError
 
@@ -62,12 +67,14 @@ class Served:
         self.core = core
         self.calls = Calls(core)
         self.registry = CollectorRegistry()
-        intake = Intake()
+        intake = self.intake = Intake()
         handler = Handler(
             {
                 **stock.unary(self.calls),
                 "/lockstock.v1.Test/Read": malformed,
                 "/lockstock.v1.Test/Broken": broken,
+                "/lockstock.v1.Test/Long": long_answer,
+                "/lockstock.v1.Test/GetLong": long_answer,
             },
             stock.streams(self.calls, intake),
             statuses(),
@@ -81,6 +88,21 @@ class Served:
 
     def unary(self, method: str) -> Any:
         return self.channel.unary_unary(method)
+
+    async def inside(self, count: int) -> None:
+        """Waits until so many calls wait for their answers."""
+        while self.calls.in_flight() < count:  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(0)
+
+    async def dropped(self) -> None:
+        """Waits until no bytes of long messages are kept."""
+        while self.intake.kept():  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(0)
+
+    async def left(self, count: int) -> None:
+        """Waits until no more than so many calls are inside the door."""
+        while self.intake.count() > count:  # noqa: ASYNC110 - the door tells nobody
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -123,23 +145,87 @@ async def test_bytes_go_to_the_engine_and_its_bytes_come_back(served: Served) ->
 async def test_an_answer_leaves_when_the_engine_releases_it_and_not_before(served: Served) -> None:
     served.core.syncing = False
     calls = [asyncio.ensure_future(served.unary(LOCK)(f"c{n}".encode())) for n in range(50)]
-    await served.core.asked_times(50)
+    await served.inside(50)
     assert not any(call.done() for call in calls)
-    assert served.calls.in_flight() == 50
+    served.core.syncing = True
     served.core.sync()
     answers = [operations_pb2.Answer.FromString(await call) for call in calls]
-    assert [answer.owner for answer in answers] == [f"c{n}" for n in range(50)]
+    assert {answer.owner for answer in answers} == {f"c{n}" for n in range(50)}
+
+
+async def test_what_comes_while_the_disk_is_at_work_goes_when_it_is_done_in_order_and_all_at_once(
+    served: Served,
+) -> None:
+    served.core.syncing = False
+    first = asyncio.ensure_future(served.calls.payload(LOCK, b"first"))
+    await served.core.asked_times(1)
+    later = [served.calls.submit(LOCK, f"c{n}".encode()) for n in range(HELD_MAX - 1)]
+    assert [request for _, request in served.core.asked] == [b"first"]
+    served.core.sync()
+    await first
+    await served.core.asked_times(HELD_MAX)
+    assert [request for _, request in served.core.asked[1:]] == [
+        f"c{n}".encode() for n in range(HELD_MAX - 1)
+    ]
+    served.core.sync()
+    await asyncio.gather(*later)
+
+
+async def test_calls_that_come_together_are_one_burst(served: Served) -> None:
+    served.core.syncing = False
+    for n in range(5):
+        served.calls.submit(LOCK, f"c{n}".encode())
+        await asyncio.sleep(0)
+        assert served.core.asked == []
+    await served.core.asked_times(1)
+    assert len(served.core.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "last", [b"one more", bytes(HELD_BYTES_MAX + 1)], ids=["too many", "one that takes long"]
+)
+async def test_no_more_is_held_back_than_the_engine_takes_at_a_stroke(served: Served, last: bytes) -> None:
+    served.core.syncing = False
+    served.calls.submit(LOCK, b"first")
+    await served.core.asked_times(1)
+    count = HELD_MAX - 1 if last == b"one more" else 3
+    requests = [*(f"c{n}".encode() for n in range(count)), last]
+    for request in requests:
+        served.calls.submit(LOCK, request)
+    assert [request for _, request in served.core.asked] == [b"first", *requests]
 
 
 async def test_a_caller_who_goes_away_does_not_disturb_the_others(served: Served) -> None:
     served.core.syncing = False
     gone = served.unary(LOCK)(b"gone")
+    await served.core.asked_times(1)
+    unheard = served.unary(LOCK)(b"unheard")
+    await served.inside(2)
     stays = asyncio.ensure_future(served.unary(LOCK)(b"stays"))
-    await served.core.asked_times(2)
+    await served.inside(3)
     gone.cancel()
+    unheard.cancel()
+    await served.left(1)
+    served.core.sync()
+    await served.core.asked_times(2)
     served.core.sync()
     assert operations_pb2.Answer.FromString(await stays).owner == "stays"
     assert served.calls.in_flight() == 0
+    assert [request for _, request in served.core.asked] == [b"gone", b"stays"]
+
+
+async def test_a_core_that_breaks_over_one_call_still_answers_the_others(served: Served) -> None:
+    served.core.syncing = False
+    calls = [asyncio.ensure_future(served.unary(LOCK)(b"first"))]
+    await served.core.asked_times(1)
+    for request in (b"break it", b"now"):
+        calls.append(asyncio.ensure_future(served.unary(LOCK)(request)))
+        await served.inside(len(calls))
+    served.core.sync()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(answers[1], grpc.aio.AioRpcError)
+    assert answers[1].code() is grpc.StatusCode.INTERNAL
+    assert isinstance(answers[2], bytes)
 
 
 async def test_a_refusal_of_the_engine_comes_whole(served: Served) -> None:
@@ -192,8 +278,10 @@ async def test_a_stream_answers_in_the_order_of_its_commands_while_more_come(ser
     stream: Any = served.channel.stream_stream(EXECUTE)()
     for n in range(5):
         await stream.write(f"c{n}".encode())
-    await served.core.asked_times(5)
+    await served.inside(5)
     await stream.write(b"now")
+    await served.inside(6)
+    served.core.sync()
     await served.core.asked_times(6)
     served.core.sync()
     await stream.done_writing()
@@ -218,10 +306,10 @@ async def test_a_stream_has_no_more_than_its_window_in_flight(
     served.core.syncing = False
     stream: Any = served.channel.stream_stream(EXECUTE)()
     writing = asyncio.ensure_future(_write_all(stream, 40))
-    await served.core.asked_times(5)
+    await served.inside(5)
     await writing
     # One is being answered, four wait, one is held by the reader: the others stay with the transport.
-    assert len(served.core.asked) <= 6
+    assert served.calls.in_flight() <= 6
     served.core.syncing = True
     served.core.sync()
     results = [operations_pb2.Result.FromString(result) async for result in stream]
@@ -239,7 +327,7 @@ async def test_a_door_that_stops_answers_who_is_inside_and_refuses_who_knocks(se
     inside = asyncio.ensure_future(served.unary(LOCK)(b"inside"))
     stream: Any = served.channel.stream_stream(EXECUTE)()
     await stream.write(b"submitted")
-    await served.core.asked_times(2)
+    await served.inside(2)
     stopping = asyncio.ensure_future(served.door.stop(60))
     await asyncio.sleep(0)
     for method in (LOCK, "/nobody/knows"):
@@ -247,6 +335,7 @@ async def test_a_door_that_stops_answers_who_is_inside_and_refuses_who_knocks(se
             await served.unary(method)(b"knocks")
         assert error.value.code() is grpc.StatusCode.UNAVAILABLE
         assert info(details(error.value))[0] == "DRAINING"
+    served.core.syncing = True
     served.core.sync()
     assert operations_pb2.Answer.FromString(await inside).owner == "inside"
     assert operations_pb2.Result.FromString(await stream.read()).answer.owner == "submitted"
@@ -255,6 +344,50 @@ async def test_a_door_that_stops_answers_who_is_inside_and_refuses_who_knocks(se
     assert info(details(error.value))[0] == "DRAINING"
     await stopping
     assert len(served.core.asked) == 2
+
+
+async def test_long_requests_are_refused_beyond_the_doors_bytes_and_taken_again_when_there_is_room(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "KEPT_BYTES_MAX", 100_000)
+    served.core.syncing = False
+    long = b"x" * 60_000
+    kept = asyncio.ensure_future(served.unary(LOCK)(long))
+    await served.core.asked_times(1)
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary(LOCK)(long)
+    assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert info(details(error.value)) == ("OVERLOADED", {"limit": "bytes of long messages 100000"})
+    assert len(served.core.asked) == 1
+    # What is short is served all the same; and what has taken effect is answered, however long.
+    served.core.syncing = True
+    served.core.sync()
+    assert operations_pb2.Answer.FromString(await kept).owner == long.decode()
+    await served.dropped()
+    await served.unary(LOCK)(long)
+
+
+async def test_a_long_answer_to_a_read_is_refused_where_others_do_not_take_theirs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "KEPT_BYTES_MAX", 100_000)
+    assert len(await served.unary("/lockstock.v1.Test/GetLong")(b"60000")) == 60_000
+    await served.dropped()
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await served.unary("/lockstock.v1.Test/GetLong")(b"100001")
+    assert info(details(error.value))[0] == "OVERLOADED"
+    # The same length from a call that changed something.
+    assert len(await served.unary("/lockstock.v1.Test/Long")(b"100001")) == 100_001
+    await served.dropped()
+
+
+async def test_a_caller_who_goes_away_leaves_none_of_his_bytes(served: Served) -> None:
+    served.core.syncing = False
+    gone = served.unary(LOCK)(b"x" * 60_000)
+    await served.core.asked_times(1)
+    assert served.intake.kept() == 60_000
+    gone.cancel()
+    await served.dropped()
 
 
 async def test_health_is_told_for_every_service_and_turns_with_the_door(served: Served) -> None:

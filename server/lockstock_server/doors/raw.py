@@ -7,8 +7,6 @@ methods get their typed refusals, on this door as on the other.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
@@ -16,11 +14,12 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc import code_pb2, status_pb2
 
 from lockstock_server import logs
+from lockstock_server.doors.intake import SMALL_BYTES
 from lockstock_server.doors.status import abort
 from lockstock_server.refusals import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from lockstock_server.doors.calls import Payload
     from lockstock_server.doors.intake import Intake
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 MESSAGE_BYTES_MAX = 8 << 20
 """The contract's limit, in bytes; transports take twice as much."""
 
+READS = ("Get", "BatchGet", "List", "Check", "Explain", "Try")
+"""How the methods begin that change nothing: their answers may be refused when they are made already."""
+
 _M = TypeVar("_M", bound=Message)
 
 log = logs.get(__name__)
@@ -42,22 +44,25 @@ _DEFECT = status_pb2.Status(
 ).SerializeToString()
 
 
-async def _unknown(name: str) -> Payload:
-    raise Refused("METHOD_UNKNOWN", method=name)
-
-
 async def _draining(_request: bytes) -> Payload:
     raise Refused("DRAINING")
+
+
+class Meter(Protocol):
+    """Where the calls of a method are counted."""
+
+    def ended(self, outcome: str, seconds: float) -> None:
+        """Count a call: "ok", "refused", or "gone" where its caller did not wait."""
 
 
 class Gauge(Protocol):
     """Where calls are counted."""
 
-    def began(self) -> None:
-        """Count a call that came."""
+    def meter(self, method: str) -> Meter:
+        """Give the meter of a method."""
 
-    def ended(self, method: str, outcome: str, seconds: float) -> None:
-        """Count a call that was answered."""
+    def follow(self, inside: Callable[[], int]) -> None:
+        """Take from here how many calls wait for their answer."""
 
 
 def read(message: type[_M], request: bytes) -> _M:
@@ -68,13 +73,6 @@ def read(message: type[_M], request: bytes) -> _M:
         return message.FromString(request)
     except DecodeError as error:
         raise Refused("MALFORMED_MESSAGE", cause=str(error)) from error
-
-
-@dataclass(slots=True)
-class _Call:
-    """What came of a call: "ok" or "refused"; as long as neither is said, its caller went away."""
-
-    outcome: str = "gone"
 
 
 class Handler(grpc.GenericRpcHandler):
@@ -91,6 +89,7 @@ class Handler(grpc.GenericRpcHandler):
         self._statuses = statuses
         self._gauge = gauge
         self.intake = intake
+        gauge.follow(intake.count)
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             name: grpc.unary_unary_rpc_method_handler(self._serve(name, method))
             for name, method in unary.items()
@@ -101,60 +100,98 @@ class Handler(grpc.GenericRpcHandler):
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Find the handler of a call; what no handler knows is refused by ours, which comes last."""
+        """Find the handler of a call; None where the method is not of the contract."""
         name = handler_call_details.method
-        if self.intake.turns_away():
-            counted = name if name in self._handlers else "unknown"
-            return grpc.unary_unary_rpc_method_handler(self._serve(counted, _draining))
-        return self._handlers.get(name) or grpc.unary_unary_rpc_method_handler(self._serve(name, None))
+        if self.intake.turns_away() and name in self._handlers:
+            return grpc.unary_unary_rpc_method_handler(self._serve(name, _draining))
+        return self._handlers.get(name)
 
-    def _serve(self, name: str, method: Unary | None) -> Callable[[bytes, Context], Awaitable[bytes]]:
-        # Unknown methods are counted under one name: callers choose names, and metrics must stay bounded.
-        counted = name if method else "unknown"
+    def unknown(self, name: str) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Give the handler of a method that nobody knows: it refuses."""
+
+        async def refuse(_request: bytes) -> Payload:
+            raise Refused("METHOD_UNKNOWN", method=name)
+
+        # Counted under one name: callers choose names, and metrics must stay bounded.
+        return grpc.unary_unary_rpc_method_handler(
+            self._serve("unknown", _draining if self.intake.turns_away() else refuse)
+        )
+
+    def _serve(self, name: str, method: Unary) -> Callable[[bytes, Context], Awaitable[bytes]]:
+        # All in one function, and nothing made for a call: this is what the door costs beyond gRPC.
+        meter, enter, leave, now = (
+            self._gauge.meter(name),
+            self.intake.enter,
+            self.intake.leave,
+            time.perf_counter,
+        )
+
+        only_reads = name.rpartition("/")[2].startswith(READS)
 
         async def serve(request: bytes, context: Context) -> bytes:
-            with self._counted(counted) as call:
-                granted, payload = await self._answer(name, method, request)
-                call.outcome = "ok" if granted else "refused"
+            outcome, began = "gone", now()
+            enter()
+            try:
+                if len(request) > SMALL_BYTES:
+                    self._keep(context, request)
+                granted, payload = await method(request)
+                if len(payload) > SMALL_BYTES:
+                    self._keep(context, payload, refuse=only_reads)
+                outcome = "ok" if granted else "refused"
+            except Refused as refused:
+                granted, payload, outcome = False, self.serialised(refused), "refused"
+            except Exception:
+                log.exception("call_failed", method=name)
+                granted, payload, outcome = False, _DEFECT, "refused"
+            finally:
+                leave()
+                meter.ended(outcome, now() - began)
             if not granted:
                 await abort(context, payload)
             return payload
 
         return serve
 
-    async def _answer(self, name: str, method: Unary | None, request: bytes) -> Payload:
-        try:
-            return await (method(request) if method else _unknown(name))
-        except Refused as refused:
-            return False, self.serialised(refused)
-        except Exception:
-            log.exception("call_failed", method=name)
-            return False, _DEFECT
-
     def _serve_stream(self, name: str, stream: Stream) -> Callable[[Any, Context], Awaitable[None]]:
+        meter = self._gauge.meter(name)
+
         async def serve(_: Any, context: Context) -> None:
-            with self._counted(name) as call:
-                try:
-                    await stream(context)
-                    call.outcome = "ok"
-                except Refused as refused:
-                    call.outcome = "refused"
-                    await abort(context, self.serialised(refused))
+            outcome, began = "gone", time.perf_counter()
+            self.intake.enter()
+            try:
+                await stream(context)
+                outcome = "ok"
+            except Refused as refused:
+                outcome = "refused"
+                await abort(context, self.serialised(refused))
+            finally:
+                self.intake.leave()
+                meter.ended(outcome, time.perf_counter() - began)
 
         return serve
 
-    @contextmanager
-    def _counted(self, name: str) -> Iterator[_Call]:
-        call = _Call()
-        began = time.perf_counter()
-        self._gauge.began()
-        with self.intake.inside():
-            try:
-                yield call
-            finally:
-                self._gauge.ended(name, call.outcome, time.perf_counter() - began)
+    def _keep(self, context: Context, message: bytes, *, refuse: bool = True) -> None:
+        """Count a long message until its call has ended, its answer taken or its caller gone. Raises Refused."""
+        size = len(message)
+        (self.intake.keep if refuse else self.intake.keep_anyway)(size)
+        # Its stub asks for a class of its own.
+        ended: Any = context
+        ended.add_done_callback(lambda _: self.intake.drop(size))
 
     def serialised(self, refused: Refused) -> bytes:
         """Write the status of a refusal."""
         payload: bytes = self._statuses.of(refused).SerializeToString(deterministic=True)
         return payload
+
+
+class Unknown(grpc.GenericRpcHandler):
+    """Refuses what nobody knows; comes last."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """Give the refusal."""
+        return self._handler.unknown(handler_call_details.method)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 from lockstock.v1 import admin_pb2, catalog_pb2, orders_pb2, routing_pb2, stock_pb2
 
 from lockstock_server.doors.authorize import Authorize, Authorizing, everybody
+from lockstock_server.doors.raw import Unknown
 from lockstock_server.errors import ExitCode, StartError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lockstock_server.doors.raw import Handler
 
 SERVICES = tuple(
@@ -31,7 +34,25 @@ SILENCE_MS_MAX = 20_000
 """How long a connection has for its first bytes, and to answer a ping: nobody keeps one by saying nothing."""
 CALLS_MAX = 4_096
 """Calls at once on all connections together: what is kept for callers who send or read slowly is so many
-requests and answers at most. One more is refused by the transport, before its message is read."""
+requests and answers at most. One more is refused by the transport, before its message is read. Long messages
+are bounded in bytes as well (`intake.py`)."""
+
+
+class _Beside:
+    """Takes the handlers of gRPC's own services as a server does, and registers no method.
+
+    For each call, grpc.aio waits anew for the next call of every registered method: five of them cost more than
+    the way to the engine and back.
+    """
+
+    def __init__(self) -> None:
+        self.handlers: list[grpc.GenericRpcHandler] = []
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self.handlers.extend(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, object]) -> None:
+        pass
 
 
 class Door:
@@ -60,12 +81,13 @@ class Door:
             ),
         )
         self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
-        )
-        # Last: it refuses what nobody before it knows.
-        self._server.add_generic_rpc_handlers((handler,))
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        beside: Any = _Beside()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, beside)
+        add_reflection: Any = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+        add_reflection(reflection.aio.ReflectionServicer(names), beside)
+        # In the order in which they are asked: those who sell first.
+        self._server.add_generic_rpc_handlers((handler, *beside.handlers, Unknown(handler)))
         host = address.rpartition(":")[0]
         try:
             port = self._server.add_insecure_port(address)

@@ -28,7 +28,7 @@ def unary(calls: Calls) -> dict[str, Unary]:
     names = [
         f"/{SERVICE.full_name}/{method.name}" for method in SERVICE.methods if not method.client_streaming
     ]
-    return {name: partial(calls.payload, name) for name in names}
+    return {name: partial(calls.submit, name) for name in names}
 
 
 def streams(calls: Calls, intake: Intake) -> dict[str, Stream]:
@@ -42,7 +42,7 @@ async def _execute(calls: Calls, intake: Intake, method: str, context: Context) 
 
     When the door closes, what was submitted is answered and the stream ends. Raises Refused.
     """
-    answers: asyncio.Queue[Payload | asyncio.Future[Payload] | Exception | None] = asyncio.Queue(WINDOW)
+    answers: asyncio.Queue[asyncio.Future[Payload] | Exception | None] = asyncio.Queue(WINDOW)
 
     async def submit() -> None:
         try:
@@ -64,7 +64,7 @@ async def _execute(calls: Calls, intake: Intake, method: str, context: Context) 
         while (answer := await answers.get()) is not None:
             if isinstance(answer, Exception):
                 raise answer
-            granted, payload = answer if isinstance(answer, tuple) else await answer
+            granted, payload = await answer
             await context.write(payload if granted else _result(payload))
     finally:
         reading.cancel()
