@@ -22,7 +22,7 @@ HELD_BYTES_MAX = 4 << 10
 """The longest request that is held back."""
 
 QUIET_TURNS = 12
-"""Turns of the loop without another call after which a burst goes: some 30 us for a caller who is alone."""
+"""Turns of the loop without another call after which a burst goes; a caller who is alone pays them, too."""
 
 
 class Calls:
