@@ -43,7 +43,11 @@ class Engine:
         Returns `(ok, payload)` if the answer may leave at once, else None: it then comes out of
         `take_completions` with this token. `payload` is the response message, or a serialised
         `google.rpc.Status` when `ok` is false. `method` is the full name, `/lockstock.v1.StockService/Lock`.
+        `journal` is to be called when nothing more is at hand.
         """
+
+    def journal(self) -> None:
+        """Has the journal begin with what `call` left: calls that come together share one sync."""
 
     def call_blocking(self, method: str, request: bytes) -> tuple[bool, bytes]:
         """The same, waiting for durability without the GIL. For start-up, imports and tests."""

@@ -12,7 +12,10 @@ class Core(Protocol):
         """Give the eventfd that says completions wait."""
 
     def call(self, method: str, request: bytes, token: int) -> tuple[bool, bytes] | None:
-        """Run a call; None: the answer comes as a completion."""
+        """Run a call; None: the answer comes as a completion, once `journal` was called."""
+
+    def journal(self) -> None:
+        """Have the journal begin with what was run."""
 
     def take_completions(self) -> list[tuple[int, bool, bytes]]:
         """Take all answers that may leave."""

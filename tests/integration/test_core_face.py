@@ -78,6 +78,7 @@ def test_calls_come_back_behind_one_descriptor_each_under_its_token(engine: _cor
         done = engine.call(STOCK + "Lock", lock(f"order-{token}"), token)
         if done is not None:
             answers[token] = done
+    engine.journal()
     fd = engine.completions_fd()
     while waiting - answers.keys():
         assert select.select([fd], [], [], SOON)[0], "nothing came back"

@@ -63,9 +63,11 @@ class FakeCore:
         if request.startswith(b"now"):
             return True, payload
         self.held.append((token, True, payload))
-        if self.syncing:
-            self.sync()
         return None
+
+    def journal(self) -> None:
+        if self.syncing and self.held:
+            self.sync()
 
     def _reservation(self, name: str) -> tuple[bool, bytes]:
         if name not in self.reservations:

@@ -171,14 +171,26 @@ async def test_what_comes_while_the_disk_is_at_work_goes_when_it_is_done_in_orde
     await asyncio.gather(*later)
 
 
+async def test_a_caller_who_is_alone_is_not_held_back(served: Served) -> None:
+    for n in range(3):
+        answer = served.calls.submit(LOCK, b"alone")
+        assert len(served.core.asked) == n + 1
+        await answer
+
+
 async def test_calls_that_come_together_are_one_burst(served: Served) -> None:
     served.core.syncing = False
+    together = [served.calls.submit(LOCK, f"a{n}".encode()) for n in range(3)]
+    served.core.sync()
+    await served.core.asked_times(3)
+    served.core.sync()
+    await asyncio.gather(*together)
     for n in range(5):
         served.calls.submit(LOCK, f"c{n}".encode())
         await asyncio.sleep(0)
-        assert served.core.asked == []
-    await served.core.asked_times(1)
-    assert len(served.core.asked) == 5
+        assert len(served.core.asked) == 3
+    await served.core.asked_times(4)
+    assert len(served.core.asked) == 8
 
 
 @pytest.mark.parametrize(

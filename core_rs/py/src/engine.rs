@@ -71,10 +71,17 @@ impl Engine {
                 return Ok(Some(open.door.finish(called)));
             }
             open.completions.hold(open.door.engine(), Waiting { token, called });
-            open.door.engine().journal();
             Ok(None)
         })?;
         Ok(reply.map(|reply| payload(py, reply)))
+    }
+
+    /// Has the journal begin with what `call` left to it: calls that come together share one sync.
+    fn journal(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || {
+            self.engine()?.journal();
+            Ok(())
+        })
     }
 
     /// Runs one unary call and waits for durability.

@@ -34,6 +34,7 @@ class Calls:
         self._waiting: dict[int, asyncio.Future[Payload]] = {}
         self._held: list[tuple[str, bytes, asyncio.Future[Payload]]] = []
         self._tokens = 0
+        self._burst = 1
         self._fd = core.completions_fd()
         self._loop.add_reader(self._fd, self._drain)
 
@@ -58,13 +59,14 @@ class Calls:
         if not self._held or self._waiting:
             return
         quiet = quiet + 1 if len(self._held) == held else 0
-        if quiet < QUIET_TURNS:
+        if quiet < QUIET_TURNS and self._burst > 1:
             self._loop.call_soon(self._gather, len(self._held), quiet)
         else:
             self._release()
 
     def _release(self) -> None:
         held, self._held = self._held, []
+        self._burst = len(held)
         for method, request, future in held:
             # A caller who went away before the engine heard of the call does not want it any more.
             if future.done():
@@ -79,6 +81,8 @@ class Calls:
                 self._waiting[self._tokens] = future
             else:
                 future.set_result(done)
+        # One write and one sync for all of them.
+        self._core.journal()
 
     async def payload(self, method: str, request: bytes) -> Payload:
         """Call and wait for the answer, granted or not."""
