@@ -14,7 +14,7 @@ use super::stock::{Bounds, Filed, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
-use crate::state::{Owner, Owners, State};
+use crate::state::{KnownKey, Owner, Owners, State};
 
 /// The version of the format, the first byte of the head.
 const VERSION: u8 = 1;
@@ -222,7 +222,7 @@ impl State {
             output.record(|writer| {
                 writer.length(batch.len());
                 for (key, known) in batch {
-                    write_key(writer, *key, *known);
+                    write_key(writer, key, known);
                 }
             })?;
         }
@@ -275,7 +275,7 @@ impl State {
         self.deadlines = self
             .reservations
             .values()
-            .filter_map(|reservation| Some((reservation.due()?, reservation.no)))
+            .filter_map(|reservation| Some(((reservation.due()?, reservation.no), ())))
             .collect();
         for receipt in self.receipts.values() {
             for line in receipt.lines.iter().filter(|line| line.get(ReceiptCounter::Expected) > 0) {
@@ -321,7 +321,7 @@ fn read_keys(input: &mut Input<'_, impl Read>, state: &mut State, count: u64) ->
                 });
             }
             before = key;
-            state.keys.insert(key, known);
+            let _: Result<(), KnownKey> = state.keys.insert(key, known);
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::{Identity, Owner, Owners, Place, State, Violation};
 use crate::counters::{
     AllocationCounter as A, Counter, LineCounter as L, PoolCounter, ReceiptCounter as R, TransferCounter as T,
 };
-use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx};
+use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, SkuIx, WarehouseIx, stamp_ms};
 
 /// What reservations, transfers and receipts say that cells, pools and SKUs must hold. In 128 bits: nobody
 /// has judged these numbers before.
@@ -211,7 +211,7 @@ impl State {
     fn check_indexes(&self) -> Result<(), Violation> {
         let deadlines: BTreeSet<(Micros, OwnerNo)> =
             self.reservations.values().filter_map(|owner| Some((owner.due()?, owner.no))).collect();
-        if deadlines != self.deadlines {
+        if !self.deadlines().eq(deadlines.iter().copied()) {
             return self.index_fails("deadlines", None);
         }
         let mut inbound: BTreeMap<SkuIx, Vec<OwnerNo>> = BTreeMap::new();
@@ -228,10 +228,8 @@ impl State {
                 return self.index_fails("arrivals", Some(&sku.id));
             }
         }
-        let forgotten = self
-            .keys
-            .first_key_value()
-            .is_some_and(|(key, _)| self.horizon_ms > 0 && crate::ids::stamp_ms(*key) <= self.horizon_ms);
+        let forgotten =
+            self.keys.first().is_some_and(|(key, _)| self.horizon_ms > 0 && stamp_ms(key) <= self.horizon_ms);
         if forgotten { self.index_fails("request ids from before the horizon", None) } else { Ok(()) }
     }
 

@@ -39,9 +39,7 @@ impl State {
     /// What is remembered of a request id.
     #[must_use]
     pub fn known_key(&self, key: RequestKey) -> Option<KnownKey> {
-        // Most request ids are the newest yet, which a look at the newest known tells.
-        let (newest, _) = self.keys.last_key_value()?;
-        if key > *newest { None } else { self.keys.get(&key).copied() }
+        self.keys.get(key)
     }
 
     /// How many request ids are remembered.
@@ -216,7 +214,19 @@ impl State {
 
     /// The deadlines of locks, earliest first.
     pub fn deadlines(&self) -> impl Iterator<Item = (Micros, OwnerNo)> + '_ {
-        self.deadlines.iter().copied()
+        self.deadlines.iter().map(|(due, ())| due)
+    }
+
+    /// How many locks are open.
+    #[must_use]
+    pub const fn open_locks(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// The deadline of the lock that ends next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Micros> {
+        self.deadlines.first().map(|((deadline, _), ())| deadline)
     }
 
     /// The line number of a SKU on a receipt or transfer.

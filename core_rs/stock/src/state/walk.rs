@@ -41,7 +41,7 @@ impl State {
         self.reservations.values().for_each(|reservation| add_reservation(&mut sum, reservation));
         self.receipts.values().for_each(|receipt| add_receipt(&mut sum, receipt));
         self.transfers.values().for_each(|transfer| add_transfer(&mut sum, transfer));
-        self.keys.iter().for_each(|(key, known)| sum.add(hash::key(*key, *known)));
+        self.keys.iter().for_each(|(key, known)| sum.add(hash::key(key, known)));
         sum.0
     }
 }

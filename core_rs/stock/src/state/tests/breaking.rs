@@ -7,7 +7,7 @@ use crate::ids::{ChannelIx, OwnerNo, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::Kind;
 use crate::state::testing::{next, owned, reservation, shop, stock};
 use crate::state::{
-    Allocation, Identity, KnownKey, PoolCell, Receipt, Reservation, State, Transfer, Violation,
+    Allocation, Identity, KnownKey, PoolCell, Receipt, Reservation, Sorted, State, Transfer, Violation,
 };
 
 const R: OwnerNo = OwnerNo(2);
@@ -73,11 +73,11 @@ const FIELDS: &[Break] = &[
     ("clock", |state| state.clock += 1),
     ("horizon", |state| state.horizon_ms += 1),
     ("key", |state| {
-        let known = state.keys.remove(&(1 << 80)).unwrap();
-        state.keys.insert((1 << 80) + 1, known);
+        let known = state.keys.remove(1 << 80).unwrap();
+        state.keys.insert((1 << 80) + 1, known).unwrap();
     }),
-    ("key: sequence", |state| state.keys.get_mut(&(1 << 80)).unwrap().sequence += 1),
-    ("key: digest", |state| state.keys.get_mut(&(1 << 80)).unwrap().digest += 1),
+    ("key: sequence", |state| state.keys.get_mut(1 << 80).unwrap().sequence += 1),
+    ("key: digest", |state| state.keys.get_mut(1 << 80).unwrap().digest += 1),
     ("key: one more", |state| done(state.keys.insert(9 << 80, KnownKey { sequence: 1, digest: 0 }))),
     ("SKU: id", |state| state.skus[0].id = "bok".into()),
     ("SKU: category", |state| state.skus[0].category = "b".into()),
@@ -182,8 +182,8 @@ const INDEXES: &[Break] = &[
     ("names of reservations", |state| state.reservations.unname("R")),
     ("names of receipts", |state| state.receipts.unname("P")),
     ("names of transfers", |state| state.transfers.unname("T")),
-    ("a deadline too few", |state| state.deadlines.clear()),
-    ("a deadline too many", |state| done(state.deadlines.insert((5, R)))),
+    ("a deadline too few", |state| state.deadlines = Sorted::default()),
+    ("a deadline too many", |state| done(state.deadlines.insert((5, R), ()))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
     ("an arrival too many", |state| state.skus[1].inbound.push(P)),
     ("the running total", |state| reserved(state).locked += 1),
