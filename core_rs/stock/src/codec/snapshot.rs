@@ -1,6 +1,6 @@
 //! A snapshot's bytes: records of a length and its bytes. The head says how many of each kind follow, in a
 //! fixed order, sorted: the same state has the same bytes. What follows from the rest (indexes of names,
-//! deadlines and arrivals, running totals) is not written but made again.
+//! deadlines and arrivals) is not written but made again.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;

@@ -220,7 +220,9 @@ impl State {
                     reservation.version = before.version;
                     reservation.deadline = before.deadline;
                     reservation.extensions = before.extensions;
-                    reservation.refund_due = before.refund_due;
+                    if reservation.refund_due() != before.refund_due {
+                        reservation.terms_mut().refund_due = before.refund_due;
+                    }
                 }
             }
             Undo::Receipt(no) => {

@@ -30,6 +30,7 @@ use crate::ids::{
     ChannelIx, Micros, OwnerNo, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units, WarehouseIx,
 };
 
+pub(crate) use reservation::Terms;
 pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};

@@ -2,7 +2,7 @@
 
 use super::work::{At, Touched, Undo, Work};
 use super::{Allocation, State, Violation, hash};
-use crate::counters::{Cell, Counters, LineCounter, ReceiptCounter, TransferCounter};
+use crate::counters::{Cell, Counters, ReceiptCounter, TransferCounter};
 use crate::ids::{LineNo, OwnerNo, Units};
 use crate::limits::COUNTER_MAX;
 use crate::movement::{Movement, OwnerKind, Row, Sign};
@@ -167,9 +167,6 @@ impl State {
         let entity = hash::owner_line(hash::Entity::Line, no, movement.line);
         for (counter, sign) in row.line {
             tally.shift_of(&mut line.counters, entity, counter.at(), *sign);
-            if *counter == LineCounter::Locked {
-                reservation.locked = reservation.locked.wrapping_add(sign.wrapping_mul(tally.quantity));
-            }
         }
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
             let held = line.allocations.iter().position(|held| held.warehouse == warehouse);

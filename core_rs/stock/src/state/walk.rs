@@ -82,7 +82,7 @@ fn add_reservation(sum: &mut Sum, reservation: &Reservation) {
         (of_reservation::DEADLINE, reservation.deadline),
         (of_reservation::EXTENSIONS, i64::from(reservation.extensions)),
         (of_reservation::VERSION, reservation.version.cast_signed()),
-        (of_reservation::REFUND_DUE, i64::from(reservation.refund_due)),
+        (of_reservation::REFUND_DUE, i64::from(reservation.refund_due())),
     ] {
         sum.add(hash::number(entity, field, value));
     }

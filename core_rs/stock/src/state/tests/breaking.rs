@@ -111,17 +111,19 @@ const FIELDS: &[Break] = &[
     }),
     ("reservation: no", |state| reserved(state).no.0 += 1),
     ("reservation: id", |state| reserved(state).id = "S".into()),
-    ("reservation: region", |state| reserved(state).source = Source::Region(RegionIx(1))),
-    ("reservation: list", |state| reserved(state).source = Source::Warehouses([WarehouseIx(0)].into())),
-    ("reservation: parcels", |state| reserved(state).max_parcels += 1),
+    ("reservation: region", |state| reserved(state).terms_mut().source = Source::Region(RegionIx(1))),
+    ("reservation: list", |state| {
+        reserved(state).terms_mut().source = Source::Warehouses([WarehouseIx(0)].into())
+    }),
+    ("reservation: parcels", |state| reserved(state).terms_mut().max_parcels += 1),
     ("reservation: created", |state| reserved(state).created_at += 1),
     ("reservation: deadline", |state| reserved(state).deadline += 1),
     ("reservation: extensions", |state| reserved(state).extensions += 1),
     ("reservation: version", |state| reserved(state).version += 1),
-    ("reservation: refund", |state| reserved(state).refund_due = true),
-    ("reservation: channel", |state| reserved(state).channel = Some(ChannelIx(0))),
-    ("reservation: buyer", |state| reserved(state).buyer = 1 << 100),
-    ("reservation: attributes", |state| reserved(state).attributes = [0].into()),
+    ("reservation: refund", |state| reserved(state).terms_mut().refund_due = true),
+    ("reservation: channel", |state| reserved(state).terms_mut().channel = Some(ChannelIx(0))),
+    ("reservation: buyer", |state| reserved(state).terms_mut().buyer = 1 << 100),
+    ("reservation: attributes", |state| reserved(state).terms_mut().attributes = [0].into()),
     ("line: SKU", |state| reserved(state).lines[0].sku.0 += 1),
     ("line: pool", |state| reserved(state).lines[0].pool.0 += 1),
     ("line: requested", |state| one_more(&mut reserved(state).lines[0].counters, 0)),
@@ -186,7 +188,6 @@ const INDEXES: &[Break] = &[
     ("a deadline too many", |state| done(state.deadlines.insert((5, R), ()))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
     ("an arrival too many", |state| state.skus[1].inbound.push(P)),
-    ("the running total", |state| reserved(state).locked += 1),
 ];
 
 #[test]
