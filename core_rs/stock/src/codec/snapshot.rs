@@ -272,11 +272,7 @@ impl State {
         self.region_names =
             name_index("region", self.regions.iter().map(|region| Arc::clone(&region.id)), RegionIx)?;
         self.channel_names = name_index("channel", self.channels.iter().cloned(), ChannelIx)?;
-        self.deadlines = self
-            .reservations
-            .values()
-            .filter_map(|reservation| Some(((reservation.due()?, reservation.no), ())))
-            .collect();
+        self.index_deadlines();
         for receipt in self.receipts.values() {
             for line in receipt.lines.iter().filter(|line| line.get(ReceiptCounter::Expected) > 0) {
                 self.skus[line.sku.at()].inbound.push(receipt.no);

@@ -2,10 +2,10 @@
 
 use super::moving::nth;
 use super::work::{At, Touched, Undo, Work};
-use super::{KnownKey, Reservation, State, Violation, hash};
+use super::{KnownKey, State, Violation, hash};
 use crate::counters::ReceiptCounter;
 use crate::event::{Change, Event, Exception};
-use crate::ids::{LineNo, Micros, OwnerNo, RequestKey, stamp_ms};
+use crate::ids::{LineNo, OwnerNo, RequestKey, stamp_ms};
 
 impl State {
     /// Applies an event and checks the identities of everything it touches.
@@ -137,20 +137,6 @@ impl State {
         let tick = event.at.wrapping_sub(self.clock);
         self.hash = self.hash.wrapping_add(hash::number(hash::STATE, hash::of_state::CLOCK, tick));
         (self.sequence, self.clock) = (event.sequence, event.at);
-    }
-
-    fn index_deadline(&mut self, no: OwnerNo, was: Option<Micros>) {
-        let due = self.reservations.get(no).and_then(Reservation::due);
-        if was == due {
-            return;
-        }
-        if let Some(was) = was {
-            self.deadlines.remove((was, no));
-        }
-        if let Some(due) = due {
-            let noted = self.deadlines.insert((due, no), ());
-            debug_assert!(noted.is_ok(), "a lock stands among the deadlines once");
-        }
     }
 
     /// Whether a receipt stands among the arrivals of its line's SKU: by what it still expects.

@@ -207,7 +207,7 @@ impl State {
     fn check_indexes(&self) -> Result<(), Violation> {
         let deadlines: BTreeSet<(Micros, OwnerNo)> =
             self.reservations.values().filter_map(|owner| Some((owner.due()?, owner.no))).collect();
-        if !self.deadlines().eq(deadlines.iter().copied()) {
+        if deadlines.len() != self.open_locks() || !self.deadlines().eq(deadlines.iter().copied()) {
             return self.index_fails("deadlines", None);
         }
         let mut inbound: BTreeMap<SkuIx, Vec<OwnerNo>> = BTreeMap::new();

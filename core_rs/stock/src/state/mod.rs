@@ -3,6 +3,7 @@
 mod apply;
 mod check;
 mod documents;
+mod due;
 mod hash;
 mod identities;
 mod moving;
@@ -35,6 +36,7 @@ pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
+use due::Due;
 use hash::Texts;
 pub(crate) use sorted::Sorted;
 pub(crate) use table::{Owner, Owners};
@@ -185,7 +187,7 @@ pub struct State {
     pub(crate) receipts: Owners<Receipt>,
     pub(crate) transfers: Owners<Transfer>,
     /// Deadlines of reservations with locked units.
-    pub(crate) deadlines: Sorted<(Micros, OwnerNo), ()>,
+    pub(crate) deadlines: Sorted<Due, ()>,
     pub(crate) keys: Sorted<RequestKey, KnownKey>,
     pub(crate) horizon_ms: u64,
     work: Work,

@@ -212,23 +212,6 @@ impl State {
             .flat_map(move |documents| documents.range::<Arc<str>, _>(range.clone()))
     }
 
-    /// The deadlines of locks, earliest first.
-    pub fn deadlines(&self) -> impl Iterator<Item = (Micros, OwnerNo)> + '_ {
-        self.deadlines.iter().map(|(due, ())| due)
-    }
-
-    /// How many locks are open.
-    #[must_use]
-    pub const fn open_locks(&self) -> usize {
-        self.deadlines.len()
-    }
-
-    /// The deadline of the lock that ends next.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Micros> {
-        self.deadlines.first().map(|((deadline, _), ())| deadline)
-    }
-
     /// The line number of a SKU on a receipt or transfer.
     #[must_use]
     pub fn line_of(lines: impl IntoIterator<Item = SkuIx>, sku: SkuIx) -> Option<LineNo> {

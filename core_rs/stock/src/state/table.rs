@@ -66,11 +66,13 @@ impl<V> Default for Owners<V> {
 }
 
 impl<V: Owner> Owners<V> {
-    fn at(&self, place: usize) -> Option<&V> {
+    /// The n-th.
+    pub(crate) fn at(&self, place: usize) -> Option<&V> {
         self.pages.get(place / PAGE)?.get(place % PAGE)
     }
 
-    fn place(&self, no: OwnerNo) -> Option<usize> {
+    /// How many came before.
+    pub(crate) fn place(&self, no: OwnerNo) -> Option<usize> {
         let recent = self.recent.load(Relaxed);
         if self.at(recent).is_some_and(|owner| owner.no() == no) {
             return Some(recent);

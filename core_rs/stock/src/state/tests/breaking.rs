@@ -7,7 +7,7 @@ use crate::ids::{ChannelIx, OwnerNo, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::Kind;
 use crate::state::testing::{next, owned, reservation, shop, stock};
 use crate::state::{
-    Allocation, Identity, KnownKey, PoolCell, Receipt, Reservation, Sorted, State, Transfer, Violation,
+    Allocation, Due, Identity, KnownKey, PoolCell, Receipt, Reservation, Sorted, State, Transfer, Violation,
 };
 
 const R: OwnerNo = OwnerNo(2);
@@ -185,7 +185,7 @@ const INDEXES: &[Break] = &[
     ("names of receipts", |state| state.receipts.unname("P")),
     ("names of transfers", |state| state.transfers.unname("T")),
     ("a deadline too few", |state| state.deadlines = Sorted::default()),
-    ("a deadline too many", |state| done(state.deadlines.insert((5, R), ()))),
+    ("a deadline too many", |state| done(state.deadlines.insert(Due::new(5, 0), ()))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
     ("an arrival too many", |state| state.skus[1].inbound.push(P)),
 ];
