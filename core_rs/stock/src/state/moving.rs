@@ -43,11 +43,18 @@ impl Tally {
     }
 }
 
+/// Entries up to which a list takes room for one at a time.
+const EXACT: usize = 4;
+
 /// The entry of a sorted list, made if it is not there; whether it was made.
 fn entry<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> (&mut V, bool) {
     let (at, made) = match list.binary_search_by_key(&key, |(key, _)| *key) {
         Ok(at) => (at, false),
         Err(at) => {
+            // Most have one entry or two, and there may be a million lists: no room for more than they have.
+            if list.len() < EXACT {
+                list.reserve_exact(1);
+            }
             list.insert(at, (key, V::default()));
             (at, true)
         }
