@@ -218,6 +218,8 @@ impl Places {
 struct Names {
     texts: Texts,
     shards: Box<[Slots]>,
+    /// What a shard held that is growing; empty in between.
+    moving: Vec<Slot>,
 }
 
 /// Shards of names: more, for the names of one are moved at once when it grows.
@@ -225,7 +227,8 @@ const NAME_SHARDS: u16 = 1_024;
 
 impl Default for Names {
     fn default() -> Self {
-        Self { texts: Texts::default(), shards: (0..NAME_SHARDS).map(|_| Slots::default()).collect() }
+        let shards = (0..NAME_SHARDS).map(|_| Slots::default()).collect();
+        Self { texts: Texts::default(), shards, moving: Vec::new() }
     }
 }
 
@@ -244,7 +247,7 @@ impl Names {
     /// Notes an id that is not noted yet.
     fn insert(&mut self, id: &str, place: u32) {
         let (shard, hash) = self.split(id);
-        self.shards[shard].insert(Slot::new(hash, place));
+        self.shards[shard].insert(Slot::new(hash, place), &mut self.moving);
     }
 
     fn remove(&mut self, id: &str, place: usize) {
@@ -258,12 +261,15 @@ impl Names {
 }
 
 /// A hash table of places with open addressing, at most four fifths full and, as it grows by a quarter, seldom
-/// under two thirds.
+/// under two thirds. It lies in chunks that are never given back: larger and larger blocks would leave holes behind
+/// that together are larger than the table.
 #[derive(Debug, Default)]
 struct Slots {
-    slots: Box<[Slot]>,
+    chunks: Vec<Box<[Slot; CHUNK]>>,
     taken: usize,
 }
+
+const CHUNK: usize = 128;
 
 /// The kept part of a hash, and the two halves of the place after the one meant: zeros where it is empty. Six
 /// bytes: of slots there are more than of anything else.
@@ -288,26 +294,38 @@ impl Slot {
     }
 }
 
-const SLOTS_MIN: usize = 8;
-
 impl Slots {
+    const fn len(&self) -> usize {
+        self.chunks.len() * CHUNK
+    }
+
+    /// What stands there, if anything does.
+    fn at(&self, at: usize) -> Option<Slot> {
+        let slot = *self.chunks.get(at / CHUNK)?.get(at % CHUNK)?;
+        (slot != Slot::EMPTY).then_some(slot)
+    }
+
+    fn set(&mut self, at: usize, slot: Slot) {
+        self.chunks[at / CHUNK][at % CHUNK] = slot;
+    }
+
     const fn next(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+        if at + 1 == self.len() { 0 } else { at + 1 }
     }
 
     /// Where a hash would stand if nothing were in its way: hashes are spread evenly over any number of slots.
     fn home(&self, hash: u16) -> usize {
-        (usize::from(hash) * self.slots.len()) >> u16::BITS
+        (usize::from(hash) * self.len()) >> u16::BITS
     }
 
     /// The slots from a hash's home to the first empty one.
     fn probe(&self, hash: u16) -> impl Iterator<Item = (usize, Slot)> + '_ {
         let mut at = self.home(hash);
         std::iter::from_fn(move || {
-            let slot = self.slots.get(at).filter(|slot| **slot != Slot::EMPTY)?;
+            let slot = self.at(at)?;
             let here = at;
             at = self.next(at);
-            Some((here, *slot))
+            Some((here, slot))
         })
     }
 
@@ -316,12 +334,15 @@ impl Slots {
         same.find(|place| is(*place))
     }
 
-    fn insert(&mut self, slot: Slot) {
-        let full = self.slots.len();
-        if (self.taken + 1) * 5 > full * 4 {
-            let room = (full + full / 4).max(SLOTS_MIN);
-            let old = std::mem::replace(&mut self.slots, vec![Slot::EMPTY; room].into());
-            old.into_iter().filter(|slot| *slot != Slot::EMPTY).for_each(|slot| self.put(slot));
+    fn insert(&mut self, slot: Slot, moving: &mut Vec<Slot>) {
+        if (self.taken + 1) * 5 > self.len() * 4 {
+            for chunk in &mut self.chunks {
+                moving.extend(chunk.iter().filter(|slot| **slot != Slot::EMPTY));
+                chunk.fill(Slot::EMPTY);
+            }
+            let more = (self.chunks.len() / 4).max(1);
+            self.chunks.extend((0..more).map(|_| Box::new([Slot::EMPTY; CHUNK])));
+            moving.drain(..).for_each(|slot| self.put(slot));
         }
         self.put(slot);
         self.taken += 1;
@@ -329,21 +350,21 @@ impl Slots {
 
     fn put(&mut self, slot: Slot) {
         let mut at = self.home(slot.hash());
-        while self.slots[at] != Slot::EMPTY {
+        while self.at(at).is_some() {
             at = self.next(at);
         }
-        self.slots[at] = slot;
+        self.set(at, slot);
     }
 
     /// Empties a slot and puts those behind it again, which may have stood there because of it.
     fn remove(&mut self, hash: u16, place: usize) {
         let found = self.probe(hash).find(|(_, slot)| slot.place() == place);
         let Some((mut at, _)) = found else { return };
-        self.slots[at] = Slot::EMPTY;
+        self.set(at, Slot::EMPTY);
         self.taken -= 1;
         at = self.next(at);
-        while self.slots[at] != Slot::EMPTY {
-            let slot = std::mem::replace(&mut self.slots[at], Slot::EMPTY);
+        while let Some(slot) = self.at(at) {
+            self.set(at, Slot::EMPTY);
             self.put(slot);
             at = self.next(at);
         }
@@ -426,7 +447,7 @@ mod tests {
         for gone in 0..hashes.len() {
             let mut slots = Slots::default();
             for (place, hash) in (0..).zip(hashes) {
-                slots.insert(Slot::new(hash, place));
+                slots.insert(Slot::new(hash, place), &mut Vec::new());
             }
             slots.remove(hashes[gone], gone);
             assert_eq!(slots.taken, hashes.len() - 1);
@@ -442,10 +463,10 @@ mod tests {
         let mut slots = Slots::default();
         let hash = |place: u32| u16::try_from(place.wrapping_mul(40_503) % 65_536).unwrap();
         for place in 0..5_000 {
-            slots.insert(Slot::new(hash(place), place));
+            slots.insert(Slot::new(hash(place), place), &mut Vec::new());
             let at = usize::try_from(place).unwrap();
             assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
-            assert!(slots.taken < 64 || slots.taken * 5 >= slots.slots.len() * 3, "{place}");
+            assert!(slots.taken < 4 * CHUNK || slots.taken * 5 >= slots.len() * 3, "{place}");
         }
         for place in 0..5_000 {
             let at = usize::try_from(place).unwrap();
