@@ -93,7 +93,7 @@ impl State {
                     answer.refused.push((movement.line, movement.quantity));
                 }
                 Change::Movement(movement) => {
-                    answer.movements.push(self.name_movement(movement, owner.zip(answer.owner.as_ref())))
+                    answer.movements.push(self.name_movement(movement, owner.zip(answer.owner.as_ref())));
                 }
                 Change::Reservation(new) if new.deadline != 0 => answer.deadline = Some(new.deadline),
                 Change::Deadline { reservation, deadline, .. }

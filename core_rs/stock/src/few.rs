@@ -8,7 +8,6 @@ pub enum Few<T> {
     /// Exactly one.
     One(T),
     /// Any number, in practice none or several. One pointer: the list takes no more room than its one thing.
-    #[expect(clippy::box_collection, reason = "three words would make every list of one larger")]
     Many(Option<Box<Vec<T>>>),
 }
 

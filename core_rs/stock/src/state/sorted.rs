@@ -117,7 +117,9 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
             return;
         }
         let cut = if at > PAGE / 4 * 3 { at } else { PAGE / 2 };
-        let mut upper = page.entries.split_off(cut);
+        // With room for a whole page from the start, or growing would leave it with room for two.
+        let mut upper = VecDeque::with_capacity(PAGE);
+        upper.extend(page.entries.drain(cut..));
         if at <= cut && cut < PAGE {
             page.entries.insert(at, (key, value));
             page.settle();
@@ -206,6 +208,7 @@ mod tests {
         for page in &list.pages {
             assert!((1..=PAGE).contains(&page.entries.len()));
             assert_eq!(page.entries.front().map(|(key, _)| *key), Some(page.first));
+            assert_eq!(page.entries.capacity(), PAGE);
         }
     }
 
@@ -234,7 +237,7 @@ mod tests {
                 assert_eq!(list.insert(key, step).err(), known, "seed {seed}, step {step}");
                 twin.entry(key).or_insert(step);
                 for _ in 0..gone {
-                    let key = if bound == 0 { step - random.word() % step.min(900).max(1) } else { key ^ 1 };
+                    let key = if bound == 0 { step - random.word() % step.clamp(1, 900) } else { key ^ 1 };
                     assert_eq!(list.remove(key), twin.remove(&key), "seed {seed}, step {step}");
                     if random.one_in(2) {
                         assert_eq!(list.pop_first(), twin.pop_first(), "seed {seed}, step {step}");

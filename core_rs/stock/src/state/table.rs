@@ -265,6 +265,7 @@ impl Names {
 /// that together are larger than the table.
 #[derive(Debug, Default)]
 struct Slots {
+    #[expect(clippy::vec_box, reason = "a chunk stays where it is while the list of chunks grows")]
     chunks: Vec<Box<[Slot; CHUNK]>>,
     taken: usize,
 }

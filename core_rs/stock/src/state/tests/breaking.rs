@@ -113,7 +113,7 @@ const FIELDS: &[Break] = &[
     ("reservation: id", |state| reserved(state).id = "S".into()),
     ("reservation: region", |state| reserved(state).terms_mut().source = Source::Region(RegionIx(1))),
     ("reservation: list", |state| {
-        reserved(state).terms_mut().source = Source::Warehouses([WarehouseIx(0)].into())
+        reserved(state).terms_mut().source = Source::Warehouses([WarehouseIx(0)].into());
     }),
     ("reservation: parcels", |state| reserved(state).terms_mut().max_parcels += 1),
     ("reservation: created", |state| reserved(state).created_at += 1),
