@@ -71,10 +71,10 @@ impl Names<'_> {
     /// The number alone where the owner is gone from the state.
     fn owner(&self, no: OwnerNo) -> Value {
         let state = self.0;
-        let id = state.reservation(no).map(|owner| &owner.id);
-        let id = id.or_else(|| state.transfer(no).map(|owner| &owner.id));
-        let id = id.or_else(|| state.receipt(no).map(|owner| &owner.id));
-        id.map_or_else(|| json!({ "no": no.0 }), |id| json!(&**id))
+        let id = state.reservation(no).map(|owner| &*owner.id);
+        let id = id.or_else(|| state.transfer(no).map(|owner| &*owner.id));
+        let id = id.or_else(|| state.receipt(no).map(|owner| &*owner.id));
+        id.map_or_else(|| json!({ "no": no.0 }), |id| json!(id))
     }
 
     fn change(&self, change: &Change) -> Value {

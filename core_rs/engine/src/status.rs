@@ -92,7 +92,7 @@ impl Status {
             reservations: known.reservation_count() as u64,
             skus: known.skus().len() as u64,
             warehouses: known.warehouses().len() as u64,
-            open_locks: known.deadlines().size_hint().0 as u64,
+            open_locks: known.open_locks() as u64,
             known_keys: known.known_keys() as u64,
             in_flight: load.records,
             in_flight_bytes: load.bytes,

@@ -1,19 +1,18 @@
 //! What a step of the state machine costs, piece by piece: `cargo bench -p lockstock-stock`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark may be blunt")]
 
+mod shop;
+
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lockstock_stock::command::{
-    Adjustment, Command, Demand, DocumentKind, From, Live, Order, PutDocument, Request, Selection, Service,
-    StockLine, Wanted, WarehouseState,
-};
+use lockstock_stock::command::{Command, Request};
 use lockstock_stock::decide::decide;
-use lockstock_stock::event::{Event, Fingerprint};
-use lockstock_stock::limits::Limits;
-use lockstock_stock::machine::{Machine, Reply};
+use lockstock_stock::event::Event;
+use lockstock_stock::machine::Machine;
 use lockstock_stock::state::State;
 
-const NOW: i64 = 1_700_000_000_000_000;
+use shop::{NOW, deduct, lock, request, step};
+
 /// Commands a sample: so many that the clock of the benchmark does not count.
 const COMMANDS: u64 = 10_000;
 /// Warehouses of the plan; the units are in the last.
@@ -25,51 +24,11 @@ fn main() {
 
 /// A machine with one SKU, and the events that made it.
 fn shop(warehouses: usize) -> (Machine, Vec<Event>) {
-    let mut machine = Machine::new(State::default(), Limits::default());
-    let mut events = Vec::new();
-    let names: Vec<String> = (0..warehouses).map(|number| format!("WH-{number}")).collect();
-    let document = |kind, id, live| PutDocument { kind, id, expected_version: None, live, body: b"" };
-    let open = || Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
-    let mut documents: Vec<PutDocument<'_>> =
-        names.iter().map(|name| document(DocumentKind::Warehouse, name, open())).collect();
-    let plan = Live::RoutePlan { warehouses: names.iter().map(String::as_str).collect() };
-    documents.push(document(DocumentKind::Region, "CN", Live::Nothing));
-    documents.push(document(DocumentKind::RoutePlan, "CN", plan));
-    documents.push(document(DocumentKind::Sku, "HOT", Live::Sku { category: "", policy: None }));
-    step(&mut machine, request(1 << 40, Command::PutDocuments { documents }), &mut events);
-    let last = names.last().unwrap();
-    let lines = vec![StockLine { sku: "HOT", warehouse: last, quantity: 1_000_000_000 }];
-    let stock = Command::Adjust { adjustment: Adjustment::OtherReceipt, lines };
-    step(&mut machine, request((1 << 40) + 1, stock), &mut events);
-    (machine, events)
-}
-
-fn step(machine: &mut Machine, request: Request<'_>, events: &mut Vec<Event>) {
-    let reply = machine.step(request, NOW, events);
-    assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
-}
-
-fn request(number: u64, command: Command<'_>) -> Request<'_> {
-    let millis = u128::from(NOW.unsigned_abs() / 1_000);
-    let key = (millis << 80) | (7 << 76) | (2 << 62) | (u128::from(number) + 1);
-    Request {
-        service: Service::Stock,
-        key,
-        fingerprint: Fingerprint { digest: number, fields: vec![(0, 1)] },
-        reason: "",
-        document: "",
-        command,
-    }
+    shop::shop(&["HOT".to_owned()], warehouses)
 }
 
 fn wanted(reservation: &str) -> Command<'_> {
-    let demand = Demand {
-        lines: vec![Wanted { sku: "HOT", quantity: 1, pool: "" }],
-        from: From::Region("CN"),
-        max_parcels: 0,
-        allow_partial: false,
-    };
-    Command::Lock { order: Order { reservation, demand, channel: "", buyer: 0, attributes: b"" }, hold: None }
+    lock(reservation, "HOT")
 }
 
 fn names() -> Vec<String> {
@@ -81,7 +40,6 @@ fn locks(names: &[String]) -> Vec<Request<'_>> {
 }
 
 fn paid(names: &[String]) -> Vec<Request<'_>> {
-    let deduct = |reservation| Command::Deduct(Selection { reservation, warehouse: "", parts: Vec::new() });
     (COMMANDS..).zip(names).map(|(number, name)| request(number, deduct(name))).collect()
 }
 

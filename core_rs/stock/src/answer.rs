@@ -92,7 +92,9 @@ impl State {
                 Change::Movement(movement) if movement.kind == Kind::Refuse => {
                     answer.refused.push((movement.line, movement.quantity));
                 }
-                Change::Movement(movement) => answer.movements.push(self.name_movement(movement)),
+                Change::Movement(movement) => {
+                    answer.movements.push(self.name_movement(movement, owner.zip(answer.owner.as_ref())));
+                }
                 Change::Reservation(new) if new.deadline != 0 => answer.deadline = Some(new.deadline),
                 Change::Deadline { reservation, deadline, .. }
                     if owner == Some((OwnerKind::Reservation, *reservation)) =>
@@ -109,20 +111,28 @@ impl State {
     fn owner_name(&self, kind: OwnerKind, no: OwnerNo) -> Option<Arc<str>> {
         let name = match kind {
             OwnerKind::None => return None,
-            OwnerKind::Reservation => self.reservation(no).map(|owner| &owner.id),
-            OwnerKind::Transfer => self.transfer(no).map(|owner| &owner.id),
-            OwnerKind::Receipt => self.receipt(no).map(|owner| &owner.id),
+            OwnerKind::Reservation => self.reservation(no).map(|owner| Arc::from(&*owner.id)),
+            OwnerKind::Transfer => self.transfer(no).map(|owner| Arc::clone(&owner.id)),
+            OwnerKind::Receipt => self.receipt(no).map(|owner| Arc::clone(&owner.id)),
         };
-        Some(name.map_or_else(|| numbered(no.0), Arc::clone))
+        Some(name.unwrap_or_else(|| numbered(no.0)))
     }
 
-    fn name_movement(&self, movement: &Movement) -> NamedMovement {
+    /// The answer's owner is named once: nearly all movements are its own.
+    fn name_movement(
+        &self,
+        movement: &Movement,
+        known: Option<((OwnerKind, OwnerNo), &Arc<str>)>,
+    ) -> NamedMovement {
         let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
         NamedMovement {
             kind,
             sku: named(self.skus().get(sku.at()).map(|sku| &sku.id), sku.0),
             warehouse: warehouse.map(|at| named(self.warehouses().get(at.at()).map(|at| &at.id), at.0)),
-            owner: owner.and_then(|no| self.owner_name(kind.owner(), no)),
+            owner: owner.and_then(|no| match known {
+                Some((owner, name)) if owner == (kind.owner(), no) => Some(Arc::clone(name)),
+                _ => self.owner_name(kind.owner(), no),
+            }),
             line,
             quantity,
             pool: (!kind.row().pool.is_empty()).then(|| named(self.pools.get(pool.at()), pool.0)),

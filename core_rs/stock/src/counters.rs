@@ -169,7 +169,7 @@ pub struct Counters<const N: usize>(Width<N>);
 
 #[derive(Clone, Debug)]
 enum Width<const N: usize> {
-    Narrow([u32; N]),
+    Narrow([u8; N]),
     Wide(Box<[Units; N]>),
 }
 
@@ -197,7 +197,7 @@ impl<const N: usize> Counters<N> {
 
     /// Sets one.
     pub(crate) fn set(&mut self, at: usize, units: Units) {
-        match (&mut self.0, u32::try_from(units)) {
+        match (&mut self.0, u8::try_from(units)) {
             (Width::Narrow(narrow), Ok(units)) => narrow[at] = units,
             (Width::Wide(wide), _) => wide[at] = units,
             (Width::Narrow(_), Err(_)) => {
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn counters_hold_what_was_set_narrow_or_wide() {
         let mut counters = Counters::<3>::ZERO;
-        for units in [0, 1, Units::from(u32::MAX), -1, Units::MAX, Units::MIN, 5] {
+        for units in [0, 1, Units::from(u8::MAX), 256, -1, Units::MAX, Units::MIN, 5] {
             counters.set(1, units);
             assert_eq!((counters.get(1), counters.all()), (units, [0, units, 0]));
             assert_eq!(counters, Counters::from([0, units, 0]), "its history does not show");

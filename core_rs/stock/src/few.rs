@@ -7,26 +7,31 @@ use std::ops::{Deref, DerefMut};
 pub enum Few<T> {
     /// Exactly one.
     One(T),
-    /// Any number, in practice none or several.
-    Many(Vec<T>),
+    /// Any number, in practice none or several. One pointer: the list takes no more room than its one thing.
+    Many(Option<Box<Vec<T>>>),
 }
 
 impl<T> Few<T> {
     /// Nothing.
     #[must_use]
     pub const fn new() -> Self {
-        Self::Many(Vec::new())
+        Self::Many(None)
+    }
+
+    fn many(list: Vec<T>) -> Self {
+        Self::Many(Some(Box::new(list)))
     }
 
     /// Appends.
     pub fn push(&mut self, one: T) {
         *self = match std::mem::take(self) {
-            Self::Many(list) if list.is_empty() => Self::One(one),
-            Self::Many(mut list) => {
+            Self::Many(None) => Self::One(one),
+            Self::Many(Some(list)) if list.is_empty() => Self::One(one),
+            Self::Many(Some(mut list)) => {
                 list.push(one);
-                Self::Many(list)
+                Self::Many(Some(list))
             }
-            Self::One(first) => Self::Many(vec![first, one]),
+            Self::One(first) => Self::many(vec![first, one]),
         };
     }
 
@@ -34,9 +39,10 @@ impl<T> Few<T> {
     pub fn pop(&mut self) -> Option<T> {
         match std::mem::take(self) {
             Self::One(one) => Some(one),
-            Self::Many(mut list) => {
+            Self::Many(list) => {
+                let mut list = list?;
                 let taken = list.pop();
-                *self = Self::Many(list);
+                *self = Self::Many(Some(list));
                 taken
             }
         }
@@ -55,7 +61,7 @@ impl<T> Deref for Few<T> {
     fn deref(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
-            Self::Many(list) => list,
+            Self::Many(list) => list.as_deref().map_or(&[], Vec::as_slice),
         }
     }
 }
@@ -64,7 +70,7 @@ impl<T> DerefMut for Few<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match self {
             Self::One(one) => std::slice::from_mut(one),
-            Self::Many(list) => list,
+            Self::Many(list) => list.as_deref_mut().map_or(&mut [], Vec::as_mut_slice),
         }
     }
 }
@@ -91,7 +97,7 @@ impl<T> FromIterator<T> for Few<T> {
                 let mut many = Vec::with_capacity(list.size_hint().0.saturating_add(2));
                 many.extend([first, second]);
                 many.extend(list);
-                Self::Many(many)
+                Self::many(many)
             }
             (Some(one), None) => Self::One(one),
             (None, _) => Self::new(),
@@ -106,7 +112,7 @@ impl<T> IntoIterator for Few<T> {
     fn into_iter(self) -> Self::IntoIter {
         let (one, many) = match self {
             Self::One(one) => (Some(one), Vec::new()),
-            Self::Many(list) => (None, list),
+            Self::Many(list) => (None, list.map(|list| *list).unwrap_or_default()),
         };
         one.into_iter().chain(many)
     }

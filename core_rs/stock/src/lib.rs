@@ -16,6 +16,7 @@ pub mod ids;
 pub mod limits;
 pub mod machine;
 pub mod movement;
+pub mod name;
 pub mod refusal;
 pub mod route;
 pub mod state;

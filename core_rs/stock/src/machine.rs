@@ -167,7 +167,7 @@ impl Machine {
 
     /// Whether a lock's deadline has passed.
     fn due(&self, now: Micros) -> bool {
-        self.state.deadlines().next().is_some_and(|(deadline, _)| deadline <= now)
+        self.state.next_deadline().is_some_and(|deadline| deadline <= now)
     }
 
     fn due_locks(&self, now: Micros, limit: usize) -> Vec<OwnerNo> {
@@ -191,21 +191,21 @@ impl Machine {
 
     /// The stamp up to which request ids are to be forgotten, if any are.
     fn horizon(&self, now: Micros, sweeping: bool) -> Option<u64> {
-        let keys = || self.state.keys.keys();
-        let oldest = stamp_ms(*keys().next()?);
+        let keys = || self.state.keys.iter().map(|(key, _)| stamp_ms(key));
+        let (oldest, _) = self.state.keys.first()?;
         let retained_from = in_ms(now.saturating_sub(self.limits.key_retention));
         let slack = if sweeping { 0 } else { FORGET_SLACK_MS };
         let count = self.state.known_keys();
         if count > self.limits.keys_max {
             // A few more than needed, so that the next command does not find it full again.
             let excess = count - self.limits.keys_max + self.limits.keys_max / 64;
-            return keys().take(excess.min(FORGET_PER_SWEEP)).next_back().map(|key| stamp_ms(*key));
+            return keys().take(excess.min(FORGET_PER_SWEEP)).last();
         }
-        if oldest.saturating_add(slack) >= retained_from {
+        if stamp_ms(oldest).saturating_add(slack) >= retained_from {
             return None;
         }
-        let old = keys().take(FORGET_PER_SWEEP).take_while(|key| stamp_ms(**key) < retained_from);
-        old.last().map(|key| stamp_ms(*key))
+        let old = keys().take(FORGET_PER_SWEEP).take_while(|stamp| *stamp < retained_from);
+        old.last()
     }
 
     /// A CHECKPOINT event with the hash of the state before it.

@@ -151,13 +151,14 @@ pub fn one_reservation(state: &State, id: Name, twin: &Reservation) -> Result<()
     let names = |list: &[lockstock_stock::ids::WarehouseIx]| {
         list.iter().map(|at| state.warehouse(*at).id.to_string()).collect::<Vec<_>>()
     };
-    let region = machine.source.region().map(|region| &*state.region(region).id);
-    let listed = names(machine.source.listed());
+    let source = machine.source();
+    let region = source.region().map(|region| &*state.region(region).id);
+    let listed = names(source.listed());
     let twin_listed: Vec<String> = twin.source.list.iter().map(|name| (*name).to_owned()).collect();
     same((id, "region"), &region, &twin.source.region)?;
     same((id, "warehouses"), &listed, &twin_listed)?;
-    same((id, "destination"), &&*machine.destination, &twin.source.destination)?;
-    same((id, "max_parcels"), &machine.max_parcels, &twin.max_parcels)?;
+    same((id, "destination"), &machine.destination(), &twin.source.destination)?;
+    same((id, "max_parcels"), &machine.max_parcels(), &twin.max_parcels)?;
     same((id, "created_at"), &machine.created_at, &twin.created_at)?;
     same((id, "extensions"), &machine.extensions, &twin.extensions)?;
     if twin.sum(|line| line.locked) > 0 {

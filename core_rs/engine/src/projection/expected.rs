@@ -152,7 +152,7 @@ fn pool_stock(state: &State, writer: &mut Writer) {
 }
 
 fn reservations(state: &State) -> Vec<&Reservation> {
-    sorted(numbers(state).filter_map(|no| state.reservation(no)), |reservation| &reservation.id)
+    sorted(numbers(state).filter_map(|no| state.reservation(no)), |reservation| &*reservation.id)
 }
 
 fn region_name(state: &State, region: RegionIx) -> &str {
@@ -160,8 +160,9 @@ fn region_name(state: &State, region: RegionIx) -> &str {
 }
 
 fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
-    let region = it.source.region().map_or("", |region| region_name(state, region));
-    let listed: Vec<&str> = it.source.listed().iter().map(|at| &*state.warehouse(*at).id).collect();
+    let source = it.source();
+    let region = source.region().map_or("", |region| region_name(state, region));
+    let listed: Vec<&str> = source.listed().iter().map(|at| &*state.warehouse(*at).id).collect();
     let warehouses = if listed.is_empty() { String::new() } else { text::of_list(&listed) };
     let row: [Value<'_>; 14] = [
         (&*it.id).into(),
@@ -170,14 +171,14 @@ fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
         it.deadline.into(),
         it.extensions.into(),
         it.version.into(),
-        it.refund_due.into(),
+        it.refund_due().into(),
         region.into(),
         warehouses.into(),
-        (&*it.destination).into(),
-        it.max_parcels.into(),
-        it.channel.map_or("", |channel| &**state.channel(channel)).into(),
-        text::of_buyer(it.buyer).into(),
-        text::of_bytes(&it.attributes).into(),
+        it.destination().into(),
+        it.max_parcels().into(),
+        it.channel().map_or("", |channel| &**state.channel(channel)).into(),
+        text::of_buyer(it.buyer()).into(),
+        text::of_bytes(it.attributes()).into(),
     ];
     writer.row(&row, &[]);
 }

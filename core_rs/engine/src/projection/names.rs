@@ -105,7 +105,7 @@ impl Names {
                     warehouses: line.allocations.iter().map(|allocation| allocation.warehouse).collect(),
                 });
                 self.lines.insert(no, lines.collect());
-                reservation.id.clone()
+                Arc::from(&*reservation.id)
             }
             Ask::Receipt(no) => {
                 let receipt = state.receipt(no)?;

@@ -5,10 +5,10 @@ use super::bytes::{Reader, Writer};
 use super::change::read_policy;
 use super::event::announced;
 use super::stock::{Bounds, Record, read_counters, write_counters};
-use crate::counters::{ALLOCATION_COUNTERS, LINE_COUNTERS, LineCounter, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use crate::counters::{ALLOCATION_COUNTERS, LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
 use crate::event::Source;
 use crate::ids::{ChannelIx, Micros, OwnerNo, RegionIx, WarehouseIx};
-use crate::state::{Allocation, Line, Receipt, ReceiptLine, Reservation, Transfer, TransferLine};
+use crate::state::{Allocation, Line, Receipt, ReceiptLine, Reservation, Terms, Transfer, TransferLine};
 
 const CHANNEL: u8 = 1;
 const BUYER: u8 = 1 << 1;
@@ -114,19 +114,19 @@ impl Record for Reservation {
         writer.number(self.no.0);
         writer.text(&self.id);
         let order = Order {
-            source: &self.source,
-            destination: &*self.destination,
-            max_parcels: self.max_parcels,
+            source: &*self.source(),
+            destination: self.destination(),
+            max_parcels: self.max_parcels(),
             deadline: self.deadline,
-            channel: self.channel,
-            buyer: self.buyer,
-            attributes: &*self.attributes,
+            channel: self.channel(),
+            buyer: self.buyer(),
+            attributes: self.attributes(),
         };
         order.write(writer);
         writer.signed(self.created_at);
         writer.number(self.extensions);
         writer.number(self.version);
-        writer.byte(self.refund_due.into());
+        writer.byte(self.refund_due().into());
         writer.length(self.lines.len());
         for line in &self.lines {
             writer.number(line.sku.0);
@@ -143,33 +143,25 @@ impl Record for Reservation {
 
     fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
         let no = OwnerNo(reader.number()?);
-        let id = reader.text()?.into();
+        let id = reader.text()?;
         let order = Order::<Source, Box<str>, Box<[u8]>>::read(reader)?;
         order.source.region().map_or(Ok(()), |region| bounds.region(region.0))?;
         order.source.listed().iter().try_for_each(|at| bounds.warehouse(at.0))?;
         order.channel.map_or(Ok(()), |channel| bounds.channel(channel.0))?;
-        let mut reservation = Self {
-            no,
-            id,
+        let (created_at, extensions) = (reader.signed()?, reader.number32()?);
+        let version = reader.number()?;
+        let terms = Terms {
             source: order.source,
             destination: order.destination,
             max_parcels: order.max_parcels,
-            deadline: order.deadline,
             channel: order.channel,
             buyer: order.buyer,
             attributes: order.attributes,
-            created_at: reader.signed()?,
-            extensions: reader.number32()?,
-            version: reader.number()?,
             refund_due: reader.flags(1)? == 1,
-            lines: reader.list(LINE_BYTES_MIN, |reader| read_line(reader, bounds))?,
-            locked: 0,
         };
-        for line in &reservation.lines {
-            let sum = reservation.locked.checked_add(line.get(LineCounter::Locked));
-            reservation.locked =
-                sum.ok_or(CodecError::Inconsistent { what: "locked units of reservation", number: no.0 })?;
-        }
+        let lines = reader.list(LINE_BYTES_MIN, |reader| read_line(reader, bounds))?;
+        let mut reservation = Self::new(no, id, terms, created_at, order.deadline, lines);
+        (reservation.extensions, reservation.version) = (extensions, version);
         Ok(reservation)
     }
 }

@@ -1,6 +1,6 @@
 //! A snapshot's bytes: records of a length and its bytes. The head says how many of each kind follow, in a
 //! fixed order, sorted: the same state has the same bytes. What follows from the rest (indexes of names,
-//! deadlines and arrivals, running totals) is not written but made again.
+//! deadlines and arrivals) is not written but made again.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -14,7 +14,7 @@ use super::stock::{Bounds, Filed, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
-use crate::state::{Owner, Owners, State};
+use crate::state::{KnownKey, Owner, Owners, State};
 
 /// The version of the format, the first byte of the head.
 const VERSION: u8 = 1;
@@ -222,7 +222,7 @@ impl State {
             output.record(|writer| {
                 writer.length(batch.len());
                 for (key, known) in batch {
-                    write_key(writer, *key, *known);
+                    write_key(writer, key, known);
                 }
             })?;
         }
@@ -272,11 +272,7 @@ impl State {
         self.region_names =
             name_index("region", self.regions.iter().map(|region| Arc::clone(&region.id)), RegionIx)?;
         self.channel_names = name_index("channel", self.channels.iter().cloned(), ChannelIx)?;
-        self.deadlines = self
-            .reservations
-            .values()
-            .filter_map(|reservation| Some((reservation.due()?, reservation.no)))
-            .collect();
+        self.index_deadlines();
         for receipt in self.receipts.values() {
             for line in receipt.lines.iter().filter(|line| line.get(ReceiptCounter::Expected) > 0) {
                 self.skus[line.sku.at()].inbound.push(receipt.no);
@@ -321,7 +317,7 @@ fn read_keys(input: &mut Input<'_, impl Read>, state: &mut State, count: u64) ->
                 });
             }
             before = key;
-            state.keys.insert(key, known);
+            let _: Result<(), KnownKey> = state.keys.insert(key, known);
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ pub(super) fn amend(
         let (id, current) = (reservation.id.to_string(), reservation.version);
         return Err(Refusal::StaleVersion { id, expected, current });
     }
-    if reservation.locked() > 0 && amendment.hold.is_some() {
+    if reservation.is_locked() && amendment.hold.is_some() {
         return Err(Refusal::FieldsConflict { field: "hold".to_owned() });
     }
     for (number, delta) in amendment.deltas.iter().filter(|(_, delta)| *delta < 0) {
@@ -52,10 +52,10 @@ pub(super) fn amend(
 /// increase does not bring it back to life.
 fn not_ended(reservation: &Reservation) -> Result<(), Refusal> {
     let paid = reservation.total(L::Deducted) - reservation.total(L::Cancelled);
-    if reservation.locked() + reservation.total(L::Wanted) + paid > 0 {
+    if reservation.is_locked() || reservation.total(L::Wanted) + paid > 0 {
         // What it would lock could never be paid.
         let refund_due = || Refusal::RefundDue { reservation: reservation.id.to_string() };
-        return if reservation.refund_due { Err(refund_due()) } else { Ok(()) };
+        return if reservation.refund_due() { Err(refund_due()) } else { Ok(()) };
     }
     if reservation.total(L::Expired) > 0 {
         let (reservation, deadline) = (reservation.id.to_string(), reservation.deadline);
@@ -91,12 +91,12 @@ fn increase(
     }
     not_ended(reservation)?;
     let shipping = shipping(draft, reservation);
-    let routing =
-        Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
+    let source = reservation.source();
+    let routing = Routing { shipping: &shipping, ..Routing::new(&source, reservation.max_parcels(), false) };
     let granted = choose(draft, &asks, &routing)?;
     draft.split_exact = granted.split_exact;
     let locks = lines.iter().any(|(policy, _)| *policy == DeductionPolicy::OnOrder);
-    if locks && reservation.locked() == 0 {
+    if locks && !reservation.is_locked() {
         let deadline = deadline(draft.now, limits, amendment.hold)?;
         // Count and total time of extensions are bounded over the reservation's whole life.
         let (reservation, extensions) = (reservation.no, reservation.extensions);

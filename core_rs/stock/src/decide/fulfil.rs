@@ -129,7 +129,8 @@ fn route_again(
 ) -> Result<(), Refusal> {
     let line = find::line(reservation, number)?;
     let spot = Spot::line(line.sku, line.pool, reservation.no, number);
-    let routing = Routing { except: Some(short), ..Routing::new(&reservation.source, 0, true) };
+    let source = reservation.source();
+    let routing = Routing { except: Some(short), ..Routing::new(&source, 0, true) };
     let ask = Ask { line: number, sku: line.sku, units };
     let takes = match choose(draft, &[ask], &routing) {
         Ok(granted) => {

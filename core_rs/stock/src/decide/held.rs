@@ -23,7 +23,7 @@ pub(super) fn unlock(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result
 
 /// A lock that ended by its deadline is told from units that were never there.
 fn lock_stands(reservation: &Reservation) -> Result<(), Refusal> {
-    if reservation.locked() == 0 && reservation.total(LineCounter::Expired) > 0 {
+    if !reservation.is_locked() && reservation.total(LineCounter::Expired) > 0 {
         return Err(Refusal::LockExpired {
             reservation: reservation.id.to_string(),
             deadline: reservation.deadline,
@@ -50,7 +50,7 @@ pub(super) fn cancel_order(draft: &mut Draft<'_>, selection: &Selection<'_>) -> 
 pub(super) fn extend(draft: &mut Draft<'_>, limits: &Limits, id: &str, hold: Micros) -> Result<(), Refusal> {
     let reservation = find::reservation(draft.state, id)?;
     lock_stands(reservation)?;
-    if reservation.locked() == 0 {
+    if !reservation.is_locked() {
         return Err(NotHeld { state: UNLOCK.state, reservation, warehouse: "" }.refusal(None, 1, 0));
     }
     let refuse = |limit: String| Refusal::ExtendLimit { reservation: id.to_owned(), limit };

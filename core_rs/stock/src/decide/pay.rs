@@ -19,10 +19,10 @@ use crate::state::{Line, Reservation};
 
 pub(super) fn deduct(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result<(), Refusal> {
     let reservation = find::reservation(draft.state, selection.reservation)?;
-    if reservation.refund_due {
+    if reservation.refund_due() {
         return Err(Refusal::RefundDue { reservation: reservation.id.to_string() });
     }
-    if reservation.locked() == 0 && reservation.total(L::Expired) > 0 {
+    if !reservation.is_locked() && reservation.total(L::Expired) > 0 {
         late(draft, reservation, selection)
     } else {
         in_time(draft, reservation, selection)
@@ -39,8 +39,8 @@ fn in_time(
     let wanted: Few<Ask> =
         paid.iter().map(|line| line.ask(line.wanted)).filter(|ask| ask.units > 0).collect();
     let shipping = if wanted.is_empty() { Vec::new() } else { shipping(draft, reservation) };
-    let routing =
-        Routing { shipping: &shipping, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
+    let source = reservation.source();
+    let routing = Routing { shipping: &shipping, ..Routing::new(&source, reservation.max_parcels(), false) };
     let Some((takes, split_exact)) = routed(draft, &wanted, &routing)? else {
         return sold_out(draft, reservation, Outcome::SoldOut);
     };
@@ -174,8 +174,8 @@ fn again(
             old.push(at.warehouse);
         }
     }
-    let routing =
-        Routing { first: &old, ..Routing::new(&reservation.source, reservation.max_parcels, false) };
+    let source = reservation.source();
+    let routing = Routing { first: &old, ..Routing::new(&source, reservation.max_parcels(), false) };
     routed(draft, asks, &routing)
 }
 

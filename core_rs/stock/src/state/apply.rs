@@ -1,13 +1,11 @@
 //! `apply`: the only thing that changes a state. An event is applied whole, or not at all.
 
-use std::collections::btree_map::Entry;
-
 use super::moving::nth;
 use super::work::{At, Touched, Undo, Work};
-use super::{KnownKey, Reservation, State, Violation, hash};
+use super::{KnownKey, State, Violation, hash};
 use crate::counters::ReceiptCounter;
 use crate::event::{Change, Event, Exception};
-use crate::ids::{LineNo, Micros, OwnerNo, RequestKey, stamp_ms};
+use crate::ids::{LineNo, OwnerNo, RequestKey, stamp_ms};
 
 impl State {
     /// Applies an event and checks the identities of everything it touches.
@@ -55,15 +53,8 @@ impl State {
         if event.key == 0 {
             return Ok(());
         }
-        match self.keys.entry(event.key) {
-            Entry::Vacant(place) => {
-                place.insert(known_key(event));
-                Ok(())
-            }
-            Entry::Occupied(known) => {
-                Err(Violation::KeyKnown { sequence: event.sequence, first: known.get().sequence })
-            }
-        }
+        let noted = self.keys.insert(event.key, known_key(event));
+        noted.map_err(|known| Violation::KeyKnown { sequence: event.sequence, first: known.sequence })
     }
 
     fn change_all(&mut self, event: &Event, work: &mut Work) -> Result<(), Violation> {
@@ -148,19 +139,6 @@ impl State {
         (self.sequence, self.clock) = (event.sequence, event.at);
     }
 
-    fn index_deadline(&mut self, no: OwnerNo, was: Option<Micros>) {
-        let due = self.reservations.get(no).and_then(Reservation::due);
-        if was == due {
-            return;
-        }
-        if let Some(was) = was {
-            self.deadlines.remove(&(was, no));
-        }
-        if let Some(due) = due {
-            self.deadlines.insert((due, no));
-        }
-    }
-
     /// Whether a receipt stands among the arrivals of its line's SKU: by what it still expects.
     fn index_arrival(&mut self, no: OwnerNo, line: LineNo) {
         let Some(line) = self.receipts.get_mut(no).and_then(|receipt| nth(&mut receipt.lines, line)) else {
@@ -181,8 +159,9 @@ impl State {
         self.hash = self.hash.wrapping_add(hash::number(hash::STATE, hash::of_state::HORIZON, step));
         self.horizon_ms = horizon_ms;
         let newest: RequestKey = (RequestKey::from(horizon_ms) << 80) | ((1 << 80) - 1);
-        while let Some(entry) = self.keys.first_entry().filter(|entry| *entry.key() <= newest) {
-            let (key, known) = entry.remove_entry();
+        while self.keys.first().is_some_and(|(key, _)| key <= newest)
+            && let Some((key, known)) = self.keys.pop_first()
+        {
             self.hash = self.hash.wrapping_sub(hash::key(key, known));
         }
     }
@@ -190,7 +169,7 @@ impl State {
     /// Undoes every step, the last first.
     fn undo(&mut self, event: &Event, work: &mut Work) {
         if event.key != 0 {
-            self.keys.remove(&event.key);
+            self.keys.remove(event.key);
         }
         let mut undo = std::mem::take(&mut work.undo);
         while let Some(step) = undo.pop() {
@@ -227,7 +206,9 @@ impl State {
                     reservation.version = before.version;
                     reservation.deadline = before.deadline;
                     reservation.extensions = before.extensions;
-                    reservation.refund_due = before.refund_due;
+                    if reservation.refund_due() != before.refund_due {
+                        reservation.terms_mut().refund_due = before.refund_due;
+                    }
                 }
             }
             Undo::Receipt(no) => {

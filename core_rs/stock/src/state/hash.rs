@@ -177,17 +177,17 @@ pub(crate) fn owner(entity: Entity, no: OwnerNo) -> u64 {
 /// What of a reservation never changes.
 pub(crate) fn reservation(reservation: &Reservation) -> u64 {
     let hash = join(owner(Entity::Reservation, reservation.no), bytes(reservation.id.as_bytes()));
-    let hash = match &reservation.source {
+    let hash = match &*reservation.source() {
         Source::Region(region) => join(join(hash, 1), u64::from(region.0)),
         Source::Warehouses(list) => warehouses(join(hash, 2), list),
         Source::Planned { region, warehouses: list } => {
             warehouses(join(join(hash, 3), u64::from(region.0)), list)
         }
     };
-    let hash = join(hash, bytes(reservation.destination.as_bytes()));
-    let hash = join(join(hash, u64::from(reservation.max_parcels)), reservation.created_at.cast_unsigned());
-    let hash = join(hash, reservation.channel.map_or(0, |channel| u64::from(channel.0) + 1));
-    join(wide(hash, reservation.buyer), bytes(&reservation.attributes))
+    let hash = join(hash, bytes(reservation.destination().as_bytes()));
+    let hash = join(join(hash, u64::from(reservation.max_parcels())), reservation.created_at.cast_unsigned());
+    let hash = join(hash, reservation.channel().map_or(0, |channel| u64::from(channel.0) + 1));
+    join(wide(hash, reservation.buyer()), bytes(reservation.attributes()))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]

@@ -131,9 +131,9 @@ impl State {
         }
     }
 
-    pub(super) fn at_line(&self, owner: &Arc<str>, line: LineNo, sku: SkuIx) -> Place {
+    pub(super) fn at_line(&self, owner: &str, line: LineNo, sku: SkuIx) -> Place {
         let sku = self.skus.get(sku.at()).map(|sku| Arc::clone(&sku.id));
-        Place { owner: Some(Arc::clone(owner)), line, sku, ..Place::default() }
+        Place { owner: Some(owner.into()), line, sku, ..Place::default() }
     }
 
     pub(super) fn cell_holds(
@@ -310,7 +310,7 @@ impl State {
 /// A lock has a deadline, or it would never end.
 pub(super) fn deadline_holds(sequence: Sequence, reservation: &Reservation) -> Result<(), Violation> {
     let holds = reservation.due().is_none_or(|due| due > 0) && reservation.deadline >= 0;
-    let place = || Place { owner: Some(Arc::clone(&reservation.id)), ..Place::default() };
+    let place = || Place { owner: Some(Arc::from(&*reservation.id)), ..Place::default() };
     if holds { Ok(()) } else { Err(broken(sequence, Identity::Deadline, place())) }
 }
 

@@ -3,12 +3,14 @@
 mod apply;
 mod check;
 mod documents;
+mod due;
 mod hash;
 mod identities;
 mod moving;
 mod owners;
 mod read;
 mod reservation;
+mod sorted;
 mod stock;
 mod table;
 #[cfg(test)]
@@ -19,7 +21,7 @@ mod violation;
 mod walk;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::command::{DocumentKind, WarehouseState};
@@ -29,11 +31,14 @@ use crate::ids::{
     ChannelIx, Micros, OwnerNo, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units, WarehouseIx,
 };
 
+pub(crate) use reservation::Terms;
 pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
+use due::Due;
 use hash::Texts;
+pub(crate) use sorted::Sorted;
 pub(crate) use table::{Owner, Owners};
 use work::Work;
 
@@ -182,8 +187,8 @@ pub struct State {
     pub(crate) receipts: Owners<Receipt>,
     pub(crate) transfers: Owners<Transfer>,
     /// Deadlines of reservations with locked units.
-    pub(crate) deadlines: BTreeSet<(Micros, OwnerNo)>,
-    pub(crate) keys: BTreeMap<RequestKey, KnownKey>,
+    pub(crate) deadlines: Sorted<Due, ()>,
+    pub(crate) keys: Sorted<RequestKey, KnownKey>,
     pub(crate) horizon_ms: u64,
     work: Work,
 }
@@ -208,8 +213,8 @@ impl Default for State {
             reservations: Owners::default(),
             receipts: Owners::default(),
             transfers: Owners::default(),
-            deadlines: BTreeSet::new(),
-            keys: BTreeMap::new(),
+            deadlines: Sorted::default(),
+            keys: Sorted::default(),
             horizon_ms: 0,
             work: Work::default(),
         };

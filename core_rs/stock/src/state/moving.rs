@@ -2,7 +2,7 @@
 
 use super::work::{At, Touched, Undo, Work};
 use super::{Allocation, State, Violation, hash};
-use crate::counters::{Cell, Counters, LineCounter, ReceiptCounter, TransferCounter};
+use crate::counters::{Cell, Counters, ReceiptCounter, TransferCounter};
 use crate::ids::{LineNo, OwnerNo, Units};
 use crate::limits::COUNTER_MAX;
 use crate::movement::{Movement, OwnerKind, Row, Sign};
@@ -43,11 +43,18 @@ impl Tally {
     }
 }
 
+/// Entries up to which a list takes room for one at a time.
+const EXACT: usize = 4;
+
 /// The entry of a sorted list, made if it is not there; whether it was made.
 fn entry<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> (&mut V, bool) {
     let (at, made) = match list.binary_search_by_key(&key, |(key, _)| *key) {
         Ok(at) => (at, false),
         Err(at) => {
+            // Most have one entry or two, and there may be a million lists: no room for more than they have.
+            if list.len() < EXACT {
+                list.reserve_exact(1);
+            }
             list.insert(at, (key, V::default()));
             (at, true)
         }
@@ -167,9 +174,6 @@ impl State {
         let entity = hash::owner_line(hash::Entity::Line, no, movement.line);
         for (counter, sign) in row.line {
             tally.shift_of(&mut line.counters, entity, counter.at(), *sign);
-            if *counter == LineCounter::Locked {
-                reservation.locked = reservation.locked.wrapping_add(sign.wrapping_mul(tally.quantity));
-            }
         }
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
             let held = line.allocations.iter().position(|held| held.warehouse == warehouse);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::reservation::Terms;
 use super::work::{At, Touched, Undo, Work};
 use super::{
     Line, Owner, Owners, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation, hash,
@@ -53,23 +54,17 @@ impl State {
         new.source.listed().iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
         new.lines.iter().try_for_each(|line| self.know_line(at, *line))?;
-        let reservation = Reservation {
-            no,
-            id: Arc::from(&*new.id),
+        let terms = Terms {
             source: new.source.clone(),
             destination: new.destination.clone(),
             max_parcels: new.max_parcels,
-            created_at: now,
-            deadline: new.deadline,
-            extensions: 0,
-            version: at.sequence,
-            refund_due: false,
             channel: new.channel,
             buyer: new.buyer,
             attributes: new.attributes.clone(),
-            lines: new.lines.iter().copied().map(new_line).collect(),
-            locked: 0,
+            refund_due: false,
         };
+        let lines = new.lines.iter().copied().map(new_line).collect();
+        let reservation = Reservation::new(no, &new.id, terms, now, new.deadline, lines);
         let mut hash = hash::reservation(&reservation);
         let entity = hash::owner(hash::Entity::Reservation, no);
         hash = hash.wrapping_add(hash::number(entity, hash::of_reservation::DEADLINE, new.deadline));
@@ -129,10 +124,10 @@ impl State {
 
     pub(super) fn set_refund_due(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
         let reservation = self.touched(at, no, work)?;
-        if reservation.refund_due {
+        if reservation.refund_due() {
             return Err(at.malformed("a refund is due already"));
         }
-        reservation.refund_due = true;
+        reservation.terms_mut().refund_due = true;
         let entity = hash::owner(hash::Entity::Reservation, no);
         self.hash = self.hash.wrapping_add(hash::number(entity, hash::of_reservation::REFUND_DUE, 1));
         Ok(())

@@ -39,9 +39,7 @@ impl State {
     /// What is remembered of a request id.
     #[must_use]
     pub fn known_key(&self, key: RequestKey) -> Option<KnownKey> {
-        // Most request ids are the newest yet, which a look at the newest known tells.
-        let (newest, _) = self.keys.last_key_value()?;
-        if key > *newest { None } else { self.keys.get(&key).copied() }
+        self.keys.get(key)
     }
 
     /// How many request ids are remembered.
@@ -212,11 +210,6 @@ impl State {
             .get(&kind)
             .into_iter()
             .flat_map(move |documents| documents.range::<Arc<str>, _>(range.clone()))
-    }
-
-    /// The deadlines of locks, earliest first.
-    pub fn deadlines(&self) -> impl Iterator<Item = (Micros, OwnerNo)> + '_ {
-        self.deadlines.iter().copied()
     }
 
     /// The line number of a SKU on a receipt or transfer.

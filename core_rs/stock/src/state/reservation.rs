@@ -1,11 +1,12 @@
 //! A reservation, its lines and their allocation to warehouses.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, Counters, LINE_COUNTERS, LineCounter};
 use crate::event::{DeductionPolicy, Source};
 use crate::few::Few;
-use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
+use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, Units, WarehouseIx};
+use crate::name::Name;
 
 /// What one warehouse holds for one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,19 +123,40 @@ pub enum ReservationState {
     Placed = 8,
 }
 
-/// A reservation.
+/// What of a reservation an ordinary lock does not say, and what seldom happens to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) source: Source,
+    pub(crate) destination: Box<str>,
+    pub(crate) max_parcels: u32,
+    pub(crate) channel: Option<ChannelIx>,
+    pub(crate) buyer: u128,
+    pub(crate) attributes: Box<[u8]>,
+    pub(crate) refund_due: bool,
+}
+
+impl Terms {
+    /// A lock for a region, and nothing else said.
+    fn plain(region: RegionIx) -> Self {
+        Self {
+            source: Source::Region(region),
+            destination: Box::default(),
+            max_parcels: 0,
+            channel: None,
+            buyer: 0,
+            attributes: Box::default(),
+            refund_due: false,
+        }
+    }
+}
+
+/// A reservation. There are millions: what most do not have stands elsewhere.
 #[derive(Clone, Debug)]
 pub struct Reservation {
     /// The sequence of the event that created it.
     pub no: OwnerNo,
     /// Its id.
-    pub id: Arc<str>,
-    /// Where its units may come from.
-    pub source: Source,
-    /// Where it goes beyond its region, in the planner's words; may be empty.
-    pub destination: Box<str>,
-    /// The most parcels; 0 for no limit.
-    pub max_parcels: u32,
+    pub id: Name,
     /// When it was made.
     pub created_at: Micros,
     /// When its lock ends or ended, as last set; 0 where nothing was ever locked.
@@ -143,31 +165,88 @@ pub struct Reservation {
     pub extensions: u32,
     /// The sequence of the last event on it.
     pub version: Sequence,
-    /// Whether a payment found the units gone.
-    pub refund_due: bool,
-    /// The channel.
-    pub channel: Option<ChannelIx>,
-    /// The keyed hash of the buyer; 0 for none.
-    pub buyer: u128,
-    /// What it says of itself.
-    pub attributes: Box<[u8]>,
     /// Its lines, numbered from 1.
     pub lines: Few<Line>,
-    /// The units its lines have locked, kept so that the index of deadlines need not sum them.
-    pub(crate) locked: Units,
+    /// The region of its source, where nothing else is said.
+    region: RegionIx,
+    terms: Option<Box<Terms>>,
 }
 
 impl Reservation {
-    /// The units its lines have locked.
+    /// A new one.
+    pub(crate) fn new(
+        no: OwnerNo,
+        id: &str,
+        terms: Terms,
+        created_at: Micros,
+        deadline: Micros,
+        lines: Few<Line>,
+    ) -> Self {
+        let region = terms.source.region().unwrap_or(RegionIx(0));
+        let terms = (terms != Terms::plain(region)).then(|| Box::new(terms));
+        Self { no, id: id.into(), created_at, deadline, extensions: 0, version: no.0, lines, region, terms }
+    }
+
+    /// To change what is seldom said.
+    pub(crate) fn terms_mut(&mut self) -> &mut Terms {
+        self.terms.get_or_insert_with(|| Box::new(Terms::plain(self.region)))
+    }
+
+    /// Where its units may come from.
     #[must_use]
-    pub const fn locked(&self) -> Units {
-        self.locked
+    pub fn source(&self) -> Cow<'_, Source> {
+        match &self.terms {
+            Some(terms) => Cow::Borrowed(&terms.source),
+            None => Cow::Owned(Source::Region(self.region)),
+        }
+    }
+
+    /// Where it goes beyond its region, in the planner's words; may be empty.
+    #[must_use]
+    pub fn destination(&self) -> &str {
+        self.terms.as_deref().map_or("", |terms| &terms.destination)
+    }
+
+    /// The most parcels; 0 for no limit.
+    #[must_use]
+    pub fn max_parcels(&self) -> u32 {
+        self.terms.as_deref().map_or(0, |terms| terms.max_parcels)
+    }
+
+    /// The channel.
+    #[must_use]
+    pub fn channel(&self) -> Option<ChannelIx> {
+        self.terms.as_deref()?.channel
+    }
+
+    /// The keyed hash of the buyer; 0 for none.
+    #[must_use]
+    pub fn buyer(&self) -> u128 {
+        self.terms.as_deref().map_or(0, |terms| terms.buyer)
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn attributes(&self) -> &[u8] {
+        self.terms.as_deref().map_or(&[], |terms| &terms.attributes)
+    }
+
+    /// Whether a payment found the units gone.
+    #[must_use]
+    pub fn refund_due(&self) -> bool {
+        self.terms.as_deref().is_some_and(|terms| terms.refund_due)
+    }
+
+    /// Whether its lines have units locked.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.lines.iter().any(|line| line.get(LineCounter::Locked) > 0)
     }
 
     /// When its lock ends, if it has one.
     #[must_use]
     pub fn due(&self) -> Option<Micros> {
-        (self.locked > 0).then_some(self.deadline)
+        self.is_locked().then_some(self.deadline)
     }
 
     /// One counter, summed over the lines.
@@ -185,10 +264,10 @@ impl Reservation {
     /// How it stands.
     #[must_use]
     pub fn state(&self) -> ReservationState {
-        if self.refund_due {
+        if self.refund_due() {
             return ReservationState::RefundDue;
         }
-        if self.locked > 0 {
+        if self.is_locked() {
             return ReservationState::Locked;
         }
         let waiting = self.held(AllocationCounter::Allocated)
@@ -211,5 +290,17 @@ impl Reservation {
         } else {
             ReservationState::Unlocked
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_of_one_line_is_small() {
+        assert_eq!((size_of::<Allocation>(), size_of::<Line>()), (24, 56));
+        assert_eq!((size_of::<Few<Allocation>>(), size_of::<Few<Line>>()), (24, 56));
+        assert_eq!((size_of::<Name>(), size_of::<Reservation>()), (40, 144));
     }
 }

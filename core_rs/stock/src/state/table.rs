@@ -2,8 +2,8 @@
 //! so that no command waits while millions of entries are moved.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::hash::{Numbers, Texts};
 use crate::ids::OwnerNo;
@@ -16,7 +16,8 @@ const RUN: u64 = 64;
 /// What a table of owners holds.
 pub(crate) trait Owner {
     fn no(&self) -> OwnerNo;
-    fn id(&self) -> &Arc<str>;
+    fn id(&self) -> &str;
+    fn is_called(&self, id: &str) -> bool;
 }
 
 macro_rules! owners {
@@ -26,8 +27,12 @@ macro_rules! owners {
                 self.no
             }
 
-            fn id(&self) -> &Arc<str> {
+            fn id(&self) -> &str {
                 &self.id
+            }
+
+            fn is_called(&self, id: &str) -> bool {
+                self.id.as_bytes() == id.as_bytes()
             }
         }
     )*};
@@ -43,26 +48,38 @@ pub(crate) struct Owners<V> {
     len: usize,
     numbers: Places,
     names: Names,
-    /// The one that was put or changed last: an event asks for its owner again and again.
-    recent: Option<(OwnerNo, usize)>,
+    /// Where the one is that was looked for last: a command asks for its owner again and again. Only a hint, whoever
+    /// follows it looks at the number there.
+    recent: AtomicUsize,
 }
 
 impl<V> Default for Owners<V> {
     fn default() -> Self {
-        Self { pages: Vec::new(), len: 0, numbers: Places::default(), names: Names::default(), recent: None }
+        Self {
+            pages: Vec::new(),
+            len: 0,
+            numbers: Places::default(),
+            names: Names::default(),
+            recent: AtomicUsize::new(0),
+        }
     }
 }
 
 impl<V: Owner> Owners<V> {
-    fn at(&self, place: usize) -> Option<&V> {
+    /// The n-th.
+    pub(crate) fn at(&self, place: usize) -> Option<&V> {
         self.pages.get(place / PAGE)?.get(place % PAGE)
     }
 
-    fn place(&self, no: OwnerNo) -> Option<usize> {
-        match self.recent {
-            Some((recent, place)) if recent == no => Some(place),
-            _ => self.numbers.get(no),
+    /// How many came before.
+    pub(crate) fn place(&self, no: OwnerNo) -> Option<usize> {
+        let recent = self.recent.load(Relaxed);
+        if self.at(recent).is_some_and(|owner| owner.no() == no) {
+            return Some(recent);
         }
+        let place = self.numbers.get(no)?;
+        self.recent.store(place, Relaxed);
+        Some(place)
     }
 
     pub(crate) fn get(&self, no: OwnerNo) -> Option<&V> {
@@ -71,18 +88,18 @@ impl<V: Owner> Owners<V> {
 
     pub(crate) fn get_mut(&mut self, no: OwnerNo) -> Option<&mut V> {
         let place = self.place(no)?;
-        self.recent = Some((no, place));
         self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
     }
 
     /// By id.
     pub(crate) fn find(&self, id: &str) -> Option<&V> {
-        let place = self.names.get(id, |place| self.has_id(place, id))?;
+        let place = self.names.get(id, |place| self.is_called(place, id))?;
+        self.recent.store(place, Relaxed);
         self.at(place)
     }
 
-    fn has_id(&self, place: usize, id: &str) -> bool {
-        self.at(place).is_some_and(|owner| **owner.id() == *id)
+    fn is_called(&self, place: usize, id: &str) -> bool {
+        self.at(place).is_some_and(|owner| owner.is_called(id))
     }
 
     /// Puts a new owner; whether its id was free and its number comes after all others.
@@ -102,7 +119,7 @@ impl<V: Owner> Owners<V> {
         if let Some(page) = self.pages.last_mut() {
             page.push(owner);
         }
-        self.recent = Some((no, place));
+        self.recent = AtomicUsize::new(place);
         self.len += 1;
         true
     }
@@ -115,7 +132,6 @@ impl<V: Owner> Owners<V> {
         }
         let owner = self.pages.last_mut()?.pop()?;
         self.pages.pop_if(|page| page.is_empty());
-        self.recent = None;
         self.len = last;
         self.names.remove(owner.id(), last);
         self.numbers.remove(no);
@@ -139,7 +155,7 @@ impl<V: Owner> Owners<V> {
     /// Forgets an id, to see that it is missed.
     #[cfg(test)]
     pub(crate) fn unname(&mut self, id: &str) {
-        if let Some(place) = self.names.get(id, |place| self.has_id(place, id)) {
+        if let Some(place) = self.names.get(id, |place| self.is_called(place, id)) {
             self.names.remove(id, place);
         }
     }
@@ -202,19 +218,25 @@ impl Places {
 struct Names {
     texts: Texts,
     shards: Box<[Slots]>,
+    /// What a shard held that is growing; empty in between.
+    moving: Vec<Slot>,
 }
+
+/// Shards of names: more, for the names of one are moved at once when it grows.
+const NAME_SHARDS: u16 = 1_024;
 
 impl Default for Names {
     fn default() -> Self {
-        Self { texts: Texts::default(), shards: (0..SHARDS).map(|_| Slots::default()).collect() }
+        let shards = (0..NAME_SHARDS).map(|_| Slots::default()).collect();
+        Self { texts: Texts::default(), shards, moving: Vec::new() }
     }
 }
 
 impl Names {
-    /// The shard of an id, and the half of its hash that is kept there.
-    fn split(&self, id: &str) -> (usize, u32) {
-        let [shard, .., a, b, c, d] = self.texts.of(id).to_le_bytes();
-        (usize::from(shard), u32::from_le_bytes([a, b, c, d]))
+    /// The shard of an id, and the part of its hash that is kept there.
+    fn split(&self, id: &str) -> (usize, u16) {
+        let [a, b, c, d, ..] = self.texts.of(id).to_le_bytes();
+        (usize::from(u16::from_le_bytes([a, b]) % NAME_SHARDS), u16::from_le_bytes([c, d]))
     }
 
     fn get(&self, id: &str, is: impl Fn(usize) -> bool) -> Option<usize> {
@@ -225,7 +247,7 @@ impl Names {
     /// Notes an id that is not noted yet.
     fn insert(&mut self, id: &str, place: u32) {
         let (shard, hash) = self.split(id);
-        self.shards[shard].insert(hash, place);
+        self.shards[shard].insert(Slot::new(hash, place), &mut self.moving);
     }
 
     fn remove(&mut self, id: &str, place: usize) {
@@ -238,84 +260,112 @@ impl Names {
     }
 }
 
-/// A hash table of places with open addressing, at most three quarters full.
+/// A hash table of places with open addressing, at most four fifths full and, as it grows by a quarter, seldom
+/// under two thirds. It lies in chunks that are never given back: larger and larger blocks would leave holes behind
+/// that together are larger than the table.
 #[derive(Debug, Default)]
 struct Slots {
-    slots: Box<[Option<Slot>]>,
+    #[expect(clippy::vec_box, reason = "a chunk stays where it is while the list of chunks grows")]
+    chunks: Vec<Box<[Slot; CHUNK]>>,
     taken: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    /// The place after the one meant: never zero, so that an empty slot takes no more room.
-    after: NonZeroU32,
-}
+const CHUNK: usize = 128;
+
+/// The kept part of a hash, and the two halves of the place after the one meant: zeros where it is empty. Six
+/// bytes: of slots there are more than of anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot([u16; 3]);
 
 impl Slot {
-    fn new(hash: u32, place: u32) -> Self {
-        Self { hash, after: NonZeroU32::MIN.saturating_add(place) }
+    const EMPTY: Self = Self([0; 3]);
+
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    const fn new(hash: u16, place: u32) -> Self {
+        let after = place.saturating_add(1);
+        Self([hash, after as u16, (after >> 16) as u16])
+    }
+
+    const fn hash(self) -> u16 {
+        self.0[0]
     }
 
     const fn place(self) -> usize {
-        self.after.get() as usize - 1
+        (((self.0[2] as usize) << 16) | self.0[1] as usize) - 1
     }
 }
 
-const SLOTS_MIN: usize = 8;
-
 impl Slots {
-    const fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.slots.len() - 1)
+    const fn len(&self) -> usize {
+        self.chunks.len() * CHUNK
     }
 
-    /// Where a hash would stand if nothing were in its way: there is a power of two of slots.
-    const fn home(&self, hash: u32) -> usize {
-        hash as usize & (self.slots.len() - 1)
+    /// What stands there, if anything does.
+    fn at(&self, at: usize) -> Option<Slot> {
+        let slot = *self.chunks.get(at / CHUNK)?.get(at % CHUNK)?;
+        (slot != Slot::EMPTY).then_some(slot)
+    }
+
+    fn set(&mut self, at: usize, slot: Slot) {
+        self.chunks[at / CHUNK][at % CHUNK] = slot;
+    }
+
+    const fn next(&self, at: usize) -> usize {
+        if at + 1 == self.len() { 0 } else { at + 1 }
+    }
+
+    /// Where a hash would stand if nothing were in its way: hashes are spread evenly over any number of slots.
+    fn home(&self, hash: u16) -> usize {
+        (usize::from(hash) * self.len()) >> u16::BITS
     }
 
     /// The slots from a hash's home to the first empty one.
-    fn probe(&self, hash: u32) -> impl Iterator<Item = (usize, Slot)> + '_ {
-        let mut at = if self.slots.is_empty() { 0 } else { self.home(hash) };
+    fn probe(&self, hash: u16) -> impl Iterator<Item = (usize, Slot)> + '_ {
+        let mut at = self.home(hash);
         std::iter::from_fn(move || {
-            let slot = (*self.slots.get(at)?)?;
+            let slot = self.at(at)?;
             let here = at;
             at = self.next(at);
             Some((here, slot))
         })
     }
 
-    fn find(&self, hash: u32, is: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut same = self.probe(hash).filter(|(_, slot)| slot.hash == hash).map(|(_, slot)| slot.place());
+    fn find(&self, hash: u16, is: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut same = self.probe(hash).filter(|(_, slot)| slot.hash() == hash).map(|(_, slot)| slot.place());
         same.find(|place| is(*place))
     }
 
-    fn insert(&mut self, hash: u32, place: u32) {
-        if (self.taken + 1) * 4 > self.slots.len() * 3 {
-            let room = (self.slots.len() * 2).max(SLOTS_MIN);
-            let old = std::mem::replace(&mut self.slots, vec![None; room].into());
-            old.into_iter().flatten().for_each(|slot| self.put(slot));
+    fn insert(&mut self, slot: Slot, moving: &mut Vec<Slot>) {
+        if (self.taken + 1) * 5 > self.len() * 4 {
+            for chunk in &mut self.chunks {
+                moving.extend(chunk.iter().filter(|slot| **slot != Slot::EMPTY));
+                chunk.fill(Slot::EMPTY);
+            }
+            let more = (self.chunks.len() / 4).max(1);
+            self.chunks.extend((0..more).map(|_| Box::new([Slot::EMPTY; CHUNK])));
+            moving.drain(..).for_each(|slot| self.put(slot));
         }
-        self.put(Slot::new(hash, place));
+        self.put(slot);
         self.taken += 1;
     }
 
     fn put(&mut self, slot: Slot) {
-        let mut at = self.home(slot.hash);
-        while self.slots[at].is_some() {
+        let mut at = self.home(slot.hash());
+        while self.at(at).is_some() {
             at = self.next(at);
         }
-        self.slots[at] = Some(slot);
+        self.set(at, slot);
     }
 
     /// Empties a slot and puts those behind it again, which may have stood there because of it.
-    fn remove(&mut self, hash: u32, place: usize) {
+    fn remove(&mut self, hash: u16, place: usize) {
         let found = self.probe(hash).find(|(_, slot)| slot.place() == place);
         let Some((mut at, _)) = found else { return };
-        self.slots[at] = None;
+        self.set(at, Slot::EMPTY);
         self.taken -= 1;
         at = self.next(at);
-        while let Some(slot) = self.slots[at].take() {
+        while let Some(slot) = self.at(at) {
+            self.set(at, Slot::EMPTY);
             self.put(slot);
             at = self.next(at);
         }
@@ -324,6 +374,8 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[derive(Debug)]
@@ -391,11 +443,12 @@ mod tests {
 
     #[test]
     fn places_with_the_same_hash_or_the_same_home_are_told_apart() {
-        let hashes = [5, 5, 5, 13, 6, 7, 5];
+        // All have the last of so few slots for their home, so that they stand at the beginning too.
+        let hashes = [u16::MAX, u16::MAX, u16::MAX, u16::MAX - 1, u16::MAX - 9, u16::MAX];
         for gone in 0..hashes.len() {
             let mut slots = Slots::default();
             for (place, hash) in (0..).zip(hashes) {
-                slots.insert(hash, place);
+                slots.insert(Slot::new(hash, place), &mut Vec::new());
             }
             slots.remove(hashes[gone], gone);
             assert_eq!(slots.taken, hashes.len() - 1);
@@ -404,5 +457,22 @@ mod tests {
                 assert_eq!(found, (place != gone).then_some(place), "{place} after {gone} is gone");
             }
         }
+    }
+
+    #[test]
+    fn a_table_is_found_whole_at_every_length_and_never_too_empty() {
+        let mut slots = Slots::default();
+        let hash = |place: u32| u16::try_from(place.wrapping_mul(40_503) % 65_536).unwrap();
+        for place in 0..5_000 {
+            slots.insert(Slot::new(hash(place), place), &mut Vec::new());
+            let at = usize::try_from(place).unwrap();
+            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
+            assert!(slots.taken < 4 * CHUNK || slots.taken * 5 >= slots.len() * 3, "{place}");
+        }
+        for place in 0..5_000 {
+            let at = usize::try_from(place).unwrap();
+            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
+        }
+        assert_eq!(Slot::new(7, u32::MAX - 1).place(), 0xFFFF_FFFE);
     }
 }

@@ -40,7 +40,7 @@ pub enum Identity {
     Claims,
     /// What a pool has locked and sold is what its lines have.
     Pool,
-    /// An index (names, deadlines, arrivals, running totals) is what it indexes.
+    /// An index (names, deadlines, arrivals) is what it indexes.
     Index,
 }
 

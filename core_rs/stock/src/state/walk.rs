@@ -41,7 +41,7 @@ impl State {
         self.reservations.values().for_each(|reservation| add_reservation(&mut sum, reservation));
         self.receipts.values().for_each(|receipt| add_receipt(&mut sum, receipt));
         self.transfers.values().for_each(|transfer| add_transfer(&mut sum, transfer));
-        self.keys.iter().for_each(|(key, known)| sum.add(hash::key(*key, *known)));
+        self.keys.iter().for_each(|(key, known)| sum.add(hash::key(key, known)));
         sum.0
     }
 }
@@ -82,7 +82,7 @@ fn add_reservation(sum: &mut Sum, reservation: &Reservation) {
         (of_reservation::DEADLINE, reservation.deadline),
         (of_reservation::EXTENSIONS, i64::from(reservation.extensions)),
         (of_reservation::VERSION, reservation.version.cast_signed()),
-        (of_reservation::REFUND_DUE, i64::from(reservation.refund_due)),
+        (of_reservation::REFUND_DUE, i64::from(reservation.refund_due())),
     ] {
         sum.add(hash::number(entity, field, value));
     }

@@ -75,7 +75,7 @@ impl Touched {
             version: reservation.version,
             deadline: reservation.deadline,
             extensions: reservation.extensions,
-            refund_due: reservation.refund_due,
+            refund_due: reservation.refund_due(),
             due: reservation.due(),
         }));
         let delta = sequence.wrapping_sub(reservation.version).cast_signed();

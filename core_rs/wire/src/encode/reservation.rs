@@ -23,14 +23,14 @@ pub(crate) fn reservation(state: &State, id: &str) -> Result<v1::Reservation, Re
         extensions: found.extensions,
         lines: (1..).zip(&found.lines).map(|(no, at)| line(state, no, at)).collect(),
         region: found
-            .source
+            .source()
             .region()
             .map_or_else(String::new, |region| (*state.region(region).id).to_owned()),
-        warehouses: found.source.listed().iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect(),
-        channel: found.channel.map_or_else(String::new, |at| (**state.channel(at)).to_owned()),
-        attributes: bytes::Bytes::copy_from_slice(&found.attributes),
-        destination: (*found.destination).to_owned(),
-        max_parcels: found.max_parcels,
+        warehouses: found.source().listed().iter().map(|at| (*state.warehouse(*at).id).to_owned()).collect(),
+        channel: found.channel().map_or_else(String::new, |at| (**state.channel(at)).to_owned()),
+        attributes: bytes::Bytes::copy_from_slice(found.attributes()),
+        destination: found.destination().to_owned(),
+        max_parcels: found.max_parcels(),
     })
 }
 

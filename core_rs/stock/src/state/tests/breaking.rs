@@ -7,7 +7,7 @@ use crate::ids::{ChannelIx, OwnerNo, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::Kind;
 use crate::state::testing::{next, owned, reservation, shop, stock};
 use crate::state::{
-    Allocation, Identity, KnownKey, PoolCell, Receipt, Reservation, State, Transfer, Violation,
+    Allocation, Due, Identity, KnownKey, PoolCell, Receipt, Reservation, Sorted, State, Transfer, Violation,
 };
 
 const R: OwnerNo = OwnerNo(2);
@@ -73,11 +73,11 @@ const FIELDS: &[Break] = &[
     ("clock", |state| state.clock += 1),
     ("horizon", |state| state.horizon_ms += 1),
     ("key", |state| {
-        let known = state.keys.remove(&(1 << 80)).unwrap();
-        state.keys.insert((1 << 80) + 1, known);
+        let known = state.keys.remove(1 << 80).unwrap();
+        state.keys.insert((1 << 80) + 1, known).unwrap();
     }),
-    ("key: sequence", |state| state.keys.get_mut(&(1 << 80)).unwrap().sequence += 1),
-    ("key: digest", |state| state.keys.get_mut(&(1 << 80)).unwrap().digest += 1),
+    ("key: sequence", |state| state.keys.get_mut(1 << 80).unwrap().sequence += 1),
+    ("key: digest", |state| state.keys.get_mut(1 << 80).unwrap().digest += 1),
     ("key: one more", |state| done(state.keys.insert(9 << 80, KnownKey { sequence: 1, digest: 0 }))),
     ("SKU: id", |state| state.skus[0].id = "bok".into()),
     ("SKU: category", |state| state.skus[0].category = "b".into()),
@@ -111,17 +111,19 @@ const FIELDS: &[Break] = &[
     }),
     ("reservation: no", |state| reserved(state).no.0 += 1),
     ("reservation: id", |state| reserved(state).id = "S".into()),
-    ("reservation: region", |state| reserved(state).source = Source::Region(RegionIx(1))),
-    ("reservation: list", |state| reserved(state).source = Source::Warehouses([WarehouseIx(0)].into())),
-    ("reservation: parcels", |state| reserved(state).max_parcels += 1),
+    ("reservation: region", |state| reserved(state).terms_mut().source = Source::Region(RegionIx(1))),
+    ("reservation: list", |state| {
+        reserved(state).terms_mut().source = Source::Warehouses([WarehouseIx(0)].into());
+    }),
+    ("reservation: parcels", |state| reserved(state).terms_mut().max_parcels += 1),
     ("reservation: created", |state| reserved(state).created_at += 1),
     ("reservation: deadline", |state| reserved(state).deadline += 1),
     ("reservation: extensions", |state| reserved(state).extensions += 1),
     ("reservation: version", |state| reserved(state).version += 1),
-    ("reservation: refund", |state| reserved(state).refund_due = true),
-    ("reservation: channel", |state| reserved(state).channel = Some(ChannelIx(0))),
-    ("reservation: buyer", |state| reserved(state).buyer = 1 << 100),
-    ("reservation: attributes", |state| reserved(state).attributes = [0].into()),
+    ("reservation: refund", |state| reserved(state).terms_mut().refund_due = true),
+    ("reservation: channel", |state| reserved(state).terms_mut().channel = Some(ChannelIx(0))),
+    ("reservation: buyer", |state| reserved(state).terms_mut().buyer = 1 << 100),
+    ("reservation: attributes", |state| reserved(state).terms_mut().attributes = [0].into()),
     ("line: SKU", |state| reserved(state).lines[0].sku.0 += 1),
     ("line: pool", |state| reserved(state).lines[0].pool.0 += 1),
     ("line: requested", |state| one_more(&mut reserved(state).lines[0].counters, 0)),
@@ -182,11 +184,10 @@ const INDEXES: &[Break] = &[
     ("names of reservations", |state| state.reservations.unname("R")),
     ("names of receipts", |state| state.receipts.unname("P")),
     ("names of transfers", |state| state.transfers.unname("T")),
-    ("a deadline too few", |state| state.deadlines.clear()),
-    ("a deadline too many", |state| done(state.deadlines.insert((5, R)))),
+    ("a deadline too few", |state| state.deadlines = Sorted::default()),
+    ("a deadline too many", |state| done(state.deadlines.insert(Due::new(5, 0), ()))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
     ("an arrival too many", |state| state.skus[1].inbound.push(P)),
-    ("the running total", |state| reserved(state).locked += 1),
 ];
 
 #[test]

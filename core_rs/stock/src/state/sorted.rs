@@ -1,0 +1,285 @@
+//! Sorted lists of what comes nearly in its order: request ids by their stamps, locks by their deadlines.
+//!
+//! Entries lie in pages, full ones where they come in order, at least a third full whatever comes: so a list takes
+//! little more than its entries, what is newest touches the same few lines of memory again and again, and what
+//! one change moves is bounded by a page.
+
+use std::collections::VecDeque;
+
+/// Entries a page holds at most: the most that one change may have to move.
+const PAGE: usize = 256;
+
+/// Entries sorted by their keys, each key once.
+#[derive(Debug)]
+pub(crate) struct Sorted<K, V> {
+    pages: VecDeque<Page<K, V>>,
+    len: usize,
+}
+
+/// Never empty, never more than [`PAGE`]. A queue: entries leave at the front as often as they come at the back.
+#[derive(Debug)]
+struct Page<K, V> {
+    /// The key of the first entry, so that finding a page reads no page.
+    first: K,
+    entries: VecDeque<(K, V)>,
+}
+
+impl<K: Copy, V> Page<K, V> {
+    fn new(key: K, value: V) -> Self {
+        let mut entries = VecDeque::with_capacity(PAGE);
+        entries.push_back((key, value));
+        Self { first: key, entries }
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= PAGE
+    }
+
+    /// To be called where the first entry may have changed.
+    fn settle(&mut self) {
+        if let Some((first, _)) = self.entries.front() {
+            self.first = *first;
+        }
+    }
+}
+
+impl<K, V> Default for Sorted<K, V> {
+    fn default() -> Self {
+        Self { pages: VecDeque::new(), len: 0 }
+    }
+}
+
+impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn first(&self) -> Option<(K, V)> {
+        self.pages.front()?.entries.front().copied()
+    }
+
+    fn last(&self) -> Option<(K, V)> {
+        self.pages.back()?.entries.back().copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, V)> + '_ {
+        self.pages.iter().flat_map(|page| page.entries.iter().copied())
+    }
+
+    /// The page in which a key stands or would stand; the newest page without a search.
+    fn page_of(&self, key: K) -> usize {
+        match self.pages.back() {
+            Some(newest) if newest.first <= key => self.pages.len() - 1,
+            _ => self.pages.partition_point(|page| page.first <= key).saturating_sub(1),
+        }
+    }
+
+    pub(crate) fn get(&self, key: K) -> Option<V> {
+        // Most keys that are looked for are newer than all.
+        if self.last().is_none_or(|(newest, _)| newest < key) {
+            return None;
+        }
+        let entries = &self.pages.get(self.page_of(key))?.entries;
+        let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        entries.get(at).map(|(_, value)| *value)
+    }
+
+    /// Notes a new key; where it is known already, its value, and nothing changes.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Result<(), V> {
+        if self.last().is_none_or(|(newest, _)| newest < key) {
+            self.append(key, value);
+        } else {
+            let number = self.page_of(key);
+            let entries = &self.pages[number].entries;
+            match entries.binary_search_by_key(&key, |(key, _)| *key) {
+                Ok(at) => return Err(entries[at].1),
+                Err(at) => self.put(number, at, key, value),
+            }
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    fn append(&mut self, key: K, value: V) {
+        match self.pages.back_mut().filter(|page| !page.is_full()) {
+            Some(page) => page.entries.push_back((key, value)),
+            None => self.pages.push_back(Page::new(key, value)),
+        }
+    }
+
+    /// Puts an entry at a place of a page. A full page gives its upper part away, to the next page where that has
+    /// room: keys that come in order before one that is far ahead fill their pages too.
+    fn put(&mut self, number: usize, at: usize, key: K, value: V) {
+        let page = &mut self.pages[number];
+        if !page.is_full() {
+            page.entries.insert(at, (key, value));
+            page.settle();
+            return;
+        }
+        let cut = if at > PAGE / 4 * 3 { at } else { PAGE / 2 };
+        // With room for a whole page from the start, or growing would leave it with room for two.
+        let mut upper = VecDeque::with_capacity(PAGE);
+        upper.extend(page.entries.drain(cut..));
+        if at <= cut && cut < PAGE {
+            page.entries.insert(at, (key, value));
+            page.settle();
+        } else {
+            upper.insert(at - cut, (key, value));
+        }
+        let room = |next: &&mut Page<K, V>| next.entries.len() + upper.len() <= PAGE;
+        if let Some(next) = self.pages.get_mut(number + 1).filter(room) {
+            upper.append(&mut next.entries);
+            next.entries = upper;
+            next.settle();
+        } else {
+            let mut page = Page { first: key, entries: upper };
+            page.settle();
+            self.pages.insert(number + 1, page);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        let number = self.page_of(key);
+        let page = self.pages.get_mut(number)?;
+        let at = page.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        let (_, value) = page.entries.remove(at)?;
+        self.len -= 1;
+        if at == 0 {
+            page.settle();
+        }
+        if page.entries.len() <= PAGE / 4 {
+            self.join(number);
+        }
+        Some(value)
+    }
+
+    pub(crate) fn pop_first(&mut self) -> Option<(K, V)> {
+        let (key, _) = self.first()?;
+        self.remove(key).map(|value| (key, value))
+    }
+
+    /// Drops a page that has become empty, and joins one that has become small with its neighbour.
+    fn join(&mut self, number: usize) {
+        if self.pages.get(number).is_some_and(|page| page.entries.is_empty()) {
+            self.pages.remove(number);
+            return;
+        }
+        let room = |number: usize| {
+            let pair = self.pages.get(number).zip(self.pages.get(number + 1));
+            pair.is_some_and(|(a, b)| a.entries.len() + b.entries.len() <= PAGE / 2)
+        };
+        let lower = [Some(number), number.checked_sub(1)].into_iter().flatten().find(|number| room(*number));
+        let Some(lower) = lower else { return };
+        let Some(mut upper) = self.pages.remove(lower + 1) else { return };
+        self.pages[lower].entries.append(&mut upper.entries);
+    }
+
+    /// Changes a value, to see that it is missed.
+    #[cfg(test)]
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        let number = self.page_of(key);
+        let entries = &mut self.pages.get_mut(number)?.entries;
+        let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        entries.get_mut(at).map(|(_, value)| value)
+    }
+}
+
+impl<K: Ord + Copy, V: Copy> FromIterator<(K, V)> for Sorted<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut list = Self::default();
+        for (key, value) in entries {
+            let _: Result<(), V> = list.insert(key, value);
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::state::testing::Random;
+
+    /// The list and its twin hold the same, and no page is empty, too long or known by a wrong key.
+    fn agree(list: &Sorted<u64, u64>, twin: &BTreeMap<u64, u64>) {
+        assert!(list.iter().eq(twin.iter().map(|(key, value)| (*key, *value))));
+        assert_eq!((list.len(), list.first()), (twin.len(), twin.first_key_value().map(|(k, v)| (*k, *v))));
+        for page in &list.pages {
+            assert!((1..=PAGE).contains(&page.entries.len()));
+            assert_eq!(page.entries.front().map(|(key, _)| *key), Some(page.first));
+            assert_eq!(page.entries.capacity(), PAGE);
+        }
+    }
+
+    fn filled(keys: impl Iterator<Item = u64>) -> (Sorted<u64, u64>, BTreeMap<u64, u64>) {
+        let (mut list, mut twin) = (Sorted::default(), BTreeMap::new());
+        for key in keys {
+            assert_eq!(list.insert(key, key * 2), Ok(()));
+            twin.insert(key, key * 2);
+        }
+        agree(&list, &twin);
+        (list, twin)
+    }
+
+    #[test]
+    fn a_list_is_the_map_of_what_was_put_into_it_and_taken_out_in_any_order() {
+        for seed in 0..30 {
+            let mut random = Random(seed);
+            let (mut list, mut twin) = (Sorted::default(), BTreeMap::new());
+            // Keys that grow with the time, all over the place, or a few of which many are known.
+            let (spread, bound) = [(50, 0), (1, 5_000), (1, 60)][random.below(3)];
+            for step in 0..6_000_u64 {
+                let key = if bound == 0 { step + random.word() % spread } else { random.word() % bound };
+                let gone = if random.one_in(2_000) { 700 } else { usize::from(random.one_in(3)) };
+                let known = twin.get(&key).copied();
+                assert_eq!(list.get(key), known, "seed {seed}, step {step}");
+                assert_eq!(list.insert(key, step).err(), known, "seed {seed}, step {step}");
+                twin.entry(key).or_insert(step);
+                for _ in 0..gone {
+                    let key = if bound == 0 { step - random.word() % step.clamp(1, 900) } else { key ^ 1 };
+                    assert_eq!(list.remove(key), twin.remove(&key), "seed {seed}, step {step}");
+                    if random.one_in(2) {
+                        assert_eq!(list.pop_first(), twin.pop_first(), "seed {seed}, step {step}");
+                    }
+                }
+            }
+            agree(&list, &twin);
+            while list.pop_first().is_some() {}
+            agree(&list, &BTreeMap::new());
+        }
+    }
+
+    #[test]
+    fn pages_are_full_where_keys_come_in_order_and_never_many_whatever_comes() {
+        let count = 100 * PAGE as u64;
+        let orders: [(&str, usize, Box<dyn Iterator<Item = u64>>); 4] = [
+            ("in order", 100, Box::new(0..count)),
+            ("backwards", 200, Box::new((0..count).rev())),
+            (
+                "before one that is far ahead",
+                101,
+                Box::new(std::iter::once(u64::MAX / 2).chain(0..count - 1)),
+            ),
+            ("from both ends", 200, Box::new((0..count).map(|n| if n % 2 == 0 { n } else { count * 2 - n }))),
+        ];
+        for (order, pages, keys) in orders {
+            let (list, _) = filled(keys);
+            assert!(list.pages.len() <= pages, "{order}: {} pages", list.pages.len());
+        }
+    }
+
+    #[test]
+    fn what_leaves_leaves_no_page_behind_whatever_its_order() {
+        const COUNT: u64 = 100 * PAGE as u64;
+        let orders: [fn(u64) -> u64; 3] = [|n| n, |n| COUNT - 1 - n, |n| n * 7_919 % COUNT];
+        for order in orders {
+            let (mut list, _) = filled(0..COUNT);
+            for n in 0..COUNT {
+                assert_eq!(list.remove(order(n)), Some(order(n) * 2));
+                let most = list.len() * 4 / PAGE + 2;
+                assert!(list.pages.len() <= most, "{} pages for {}", list.pages.len(), list.len());
+            }
+        }
+    }
+}
