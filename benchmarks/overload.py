@@ -81,7 +81,7 @@ def overloaded(name: str, closed: Shape, open_: Shape) -> list[Figure]:
         Figure(f"{name}: peak, closed loop", peak, "locks/s"),
         Figure(f"{name}: planned", FACTOR, "times the peak"),
         # What finds no room stays planned: the callers' side of flow control.
-        Figure(f"{name}: sent", over["sent_late_us"]["calls"] / over["seconds"] / peak, "times the peak"),
+        Figure(f"{name}: sent", over["sent"] / over["seconds"] / peak, "times the peak"),
         Figure(f"{name}: goodput under it, of the peak", over["rate"] / peak, "", GOODPUT),
         Figure(f"{name}: idle, p99", idle / 1e3, "ms"),
         Figure(f"{name}: right after it, p99 of that of an idle server", after / idle, "times", RECOVERY),

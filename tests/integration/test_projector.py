@@ -306,7 +306,8 @@ def test_a_stop_does_not_wait_for_a_database_that_is_away(postgresql: PostgreSQL
     try:
         journal.append(5)
         assert projector.wait_until(failed_again(0), SOON)
-        assert not projector.stop(0.2)
+        an_hour = 3_600.0
+        assert not projector.stop(an_hour)
         assert projector.status.state is ProjectorState.STOPPED
     finally:
         postgresql.start()

@@ -82,6 +82,8 @@ struct Phase<'a> {
     in_window: u64,
     latencies: Latencies,
     late: Latencies,
+    /// Commands sent within the window.
+    sent: u64,
     window: Window,
     readings: Vec<(Nanos, Usage, Usage)>,
     last_answer: Nanos,
@@ -120,6 +122,7 @@ impl<'a> Phase<'a> {
             in_window: 0,
             latencies: Latencies::new()?,
             late: Latencies::new()?,
+            sent: 0,
             window: Window { begin: 0, end: Nanos::MAX },
             readings: Vec::new(),
             last_answer: 0,
@@ -210,7 +213,7 @@ impl<'a> Phase<'a> {
                 if self.window.contains(planned) {
                     self.late.record(now.saturating_sub(planned));
                 }
-                self.start(at, slot, planned);
+                self.start(at, slot, planned, now);
             }
         } else {
             for _ in 0..self.free.len() {
@@ -221,16 +224,19 @@ impl<'a> Phase<'a> {
                 if self.places[at][slot].prepared == 0 {
                     self.free.push_back((at, slot));
                 } else {
-                    self.start(at, slot, now);
+                    self.start(at, slot, now, now);
                 }
             }
         }
     }
 
-    fn start(&mut self, at: usize, slot: Slot, planned: Nanos) {
+    fn start(&mut self, at: usize, slot: Slot, planned: Nanos, now: Nanos) {
         let place = &mut self.places[at][slot];
         place.planned = planned;
         place.commands = std::mem::take(&mut place.prepared);
+        if self.window.contains(now) {
+            self.sent += place.commands as u64;
+        }
         self.connections[at].call(slot, place.commands, &place.body);
         self.in_flight += 1;
         self.unprepared.push((at, slot));
@@ -320,7 +326,7 @@ impl<'a> Phase<'a> {
         let closed = self.spec.rate.is_none();
         if closed && self.places[at][slot].prepared > 0 && now < self.window.end {
             let sent = self.now();
-            self.start(at, slot, sent);
+            self.start(at, slot, sent, sent);
         } else {
             self.free.push_back((at, slot));
         }
@@ -353,6 +359,7 @@ impl<'a> Phase<'a> {
         let counted = Counted {
             kind: self.kind,
             seconds: crate::pace::float(end - begin) / 1e9,
+            sent: self.sent,
             commands: self.in_window,
             commands_in_all: self.answered,
             // What was composed ahead and not sent any more leaves gaps.

@@ -69,6 +69,8 @@ pub struct Outcome {
     pub work: &'static str,
     /// How long it was measured.
     pub seconds: f64,
+    /// Commands that were sent meanwhile.
+    pub sent: u64,
     /// Commands that were answered meanwhile.
     pub commands: u64,
     /// Commands answered in all, warm-up and run-out included: so many reservations there are.
@@ -97,6 +99,7 @@ pub struct Outcome {
 pub struct Counted {
     pub kind: Kind,
     pub seconds: f64,
+    pub sent: u64,
     pub commands: u64,
     pub commands_in_all: u64,
     pub without_gap: u64,
@@ -118,6 +121,7 @@ impl Outcome {
                 Kind::Issue => "issue",
             },
             seconds: counted.seconds,
+            sent: counted.sent,
             commands: counted.commands,
             commands_in_all: counted.commands_in_all,
             without_gap: counted.without_gap,

@@ -146,7 +146,8 @@ class Projector:
     def stop(self, deadline: float) -> bool:
         """Writes what is durable, for at most `deadline` seconds, and ends the thread.
 
-        Whether the database stands at the durable sequence. What is missing is written after the next start.
+        Whether the database stands at the durable sequence. One that is away is asked once more and not waited for.
+        What is missing is written after the next start.
         """
         durable = _number(self._feed, "durable_sequence")
         self._finishing.set()
@@ -174,6 +175,8 @@ class Projector:
                     self._pause(self._poll_interval)
             except DatabaseAwayError as error:
                 self._note_away(error)
+                if self._finishing.is_set():
+                    return
                 self._pause(backoff)
                 backoff = min(2 * backoff, self._backoff_max)
             except StalePositionError as error:
