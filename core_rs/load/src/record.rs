@@ -166,6 +166,7 @@ mod tests {
         let counted = Counted {
             kind: Kind::Lock,
             seconds: 2.0,
+            sent: 1_200_000,
             commands: 1_000_000,
             commands_in_all: 1_500_000,
             without_gap: 1_500_000,
