@@ -50,7 +50,7 @@ class Engine:
         """Has the journal begin with what `call` left: calls that come together share one sync."""
 
     def call_blocking(self, method: str, request: bytes) -> tuple[bool, bytes]:
-        """The same, waiting for durability without the GIL. For start-up, imports and tests."""
+        """Like `call`, waiting for durability without the GIL. For start-up, imports and tests."""
 
     def take_completions(self) -> list[tuple[int, bool, bytes]]:
         """All calls whose answers may leave: `(token, ok, payload)`. Resets the eventfd."""

@@ -41,7 +41,7 @@ class MethodMeter:
         self.seconds = 0.0
 
     def ended(self, outcome: str, seconds: float) -> None:
-        """Count a call that was answered."""
+        """Count a call that has ended, answered or gone."""
         self.outcomes[outcome] += 1
         self.buckets[bisect_left(SECONDS, seconds)] += 1
         self.seconds += seconds

@@ -138,7 +138,7 @@ class Settings(BaseSettings):
     request_id_retention: Period = timedelta(hours=96)
     """How long request ids are remembered, in seconds, as long as no more than request_ids_max came."""
     request_ids_max: PositiveInt = 20_000_000
-    """How many request ids are remembered at most (about 100 bytes of memory each)."""
+    """How many request ids are remembered at most (about 32 bytes of memory each)."""
 
     segment_bytes: Bytes = ByteSize(64 << 20)
     """The size of a journal segment, in bytes."""

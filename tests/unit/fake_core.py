@@ -19,6 +19,10 @@ def refusal(words: str, reason: str = "") -> bytes:
     return payload
 
 
+class Panic(BaseException):
+    """What a panic of the core is: no Exception."""
+
+
 @dataclass
 class FakeCore:
     """Answers `Lock` with an Answer whose sequence counts the calls; holds it back until `sync`.
@@ -48,6 +52,8 @@ class FakeCore:
         self.sequence += 1
         if request.startswith(b"break"):
             raise ZeroDivisionError
+        if request.startswith(b"panic"):
+            raise Panic
         if request.startswith(b"refuse"):
             return False, refusal(request.decode())
         if method in self.refusing:

@@ -226,11 +226,14 @@ async def test_a_caller_who_goes_away_does_not_disturb_the_others(served: Served
     assert [request for _, request in served.core.asked] == [b"gone", b"stays"]
 
 
-async def test_a_core_that_breaks_over_one_call_still_answers_the_others(served: Served) -> None:
+@pytest.mark.parametrize("breaks", [b"break it", b"panic over it"])
+async def test_a_core_that_breaks_over_one_call_still_answers_the_others(
+    served: Served, breaks: bytes
+) -> None:
     served.core.syncing = False
     calls = [asyncio.ensure_future(served.unary(LOCK)(b"first"))]
     await served.core.asked_times(1)
-    for request in (b"break it", b"now"):
+    for request in (breaks, b"now"):
         calls.append(asyncio.ensure_future(served.unary(LOCK)(request)))
         await served.inside(len(calls))
     served.core.sync()

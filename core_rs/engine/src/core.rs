@@ -1,6 +1,7 @@
 //! What the engine's lock guards: the machine, the clock, and the records that are not yet in the journal.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use lockstock_stock::command::Request;
 use lockstock_stock::event::Event;
@@ -53,11 +54,21 @@ impl Buffer {
     }
 }
 
+/// What waits in the buffer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub records: u64,
+    /// How long the first of them does.
+    pub time: Duration,
+}
+
 /// What the lock guards.
 pub(crate) struct Core {
     machine: Machine,
     clock: Box<dyn Clock>,
     buffer: Buffer,
+    /// When the first record came into it, as far as somebody looked.
+    filling: Option<Instant>,
     /// Scratch, empty between two steps.
     events: Vec<Event>,
     /// A snapshot is asked for: the segment is to be sealed.
@@ -68,7 +79,15 @@ pub(crate) struct Core {
 
 impl Core {
     pub fn new(machine: Machine, clock: Box<dyn Clock>) -> Self {
-        Self { machine, clock, buffer: Buffer::default(), events: Vec::new(), seal: false, closing: false }
+        Self {
+            machine,
+            clock,
+            buffer: Buffer::default(),
+            filling: None,
+            events: Vec::new(),
+            seal: false,
+            closing: false,
+        }
     }
 
     pub fn state(&self) -> &State {
@@ -81,6 +100,16 @@ impl Core {
 
     pub fn buffer(&self) -> &Buffer {
         &self.buffer
+    }
+
+    /// What waits for the journal at the end of a hold that began at `begun`.
+    pub fn waiting(&mut self, begun: Instant) -> Waiting {
+        let records = self.buffer.records();
+        if records == 0 {
+            return Waiting { records, time: Duration::ZERO };
+        }
+        let since = *self.filling.get_or_insert(begun);
+        Waiting { records, time: begun.saturating_duration_since(since) }
     }
 
     pub fn closing(&self) -> bool {
@@ -154,6 +183,7 @@ impl Core {
 
     /// Hands the buffer over and leaves an empty one.
     pub fn take(&mut self, spare: Buffer) -> Buffer {
+        self.filling = None;
         std::mem::replace(&mut self.buffer, spare)
     }
 

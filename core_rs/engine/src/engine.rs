@@ -34,9 +34,10 @@ pub const HOLD_COMMANDS_MAX: usize = 256;
 /// ... and how long it lasts at most: a large batch never stalls a buyer.
 const HOLD_TIME_MAX: Duration = Duration::from_micros(100);
 
-/// Records that may wait in the buffer for their caller to call [`Engine::journal`]; with more, the journal thread is
-/// woken at once.
+/// Records that may wait in the buffer for their caller to call [`Engine::journal`] ...
 const QUIET_RECORDS_MAX: u64 = 64;
+/// ... and how long, while other calls come: beyond either the journal thread is woken without it.
+const QUIET_TIME_MAX: Duration = Duration::from_millis(1);
 
 /// Holds that a read sweeps in before it looks, so that it shows no lock that has expired; with more due than
 /// that it shows what there is.
@@ -177,11 +178,12 @@ impl Engine {
 
     /// Leaves the lock; the newest sequence seen. `more`: this thread comes again at once, so whoever waits goes first,
     /// and the journal thread need not wait for the end.
-    fn leave(&self, core: MutexGuard<'_, Core>, begun: Instant, more: bool) -> Sequence {
+    fn leave(&self, mut core: MutexGuard<'_, Core>, begun: Instant, more: bool) -> Sequence {
         let shared = self.shared();
         let seen = core.state().sequence();
-        let records = core.buffer().records();
-        let wake = if more { records > 0 } else { records >= QUIET_RECORDS_MAX };
+        let waiting = core.waiting(begun);
+        let wake = waiting.records > 0
+            && (more || waiting.records >= QUIET_RECORDS_MAX || waiting.time >= QUIET_TIME_MAX);
         if more {
             MutexGuard::unlock_fair(core);
         } else {

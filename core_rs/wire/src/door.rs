@@ -359,7 +359,6 @@ impl Door {
             Shown::Again(recalled) => encode::append_result(&recalled.answer, true, out),
             Shown::Refused(refusal) => {
                 let refused = v1::result::Result::Status(self.statuses.status(&refusal));
-                // A vector grows: it takes whatever is written.
                 refused.encode(out);
             }
         }

@@ -22,7 +22,7 @@ HELD_BYTES_MAX = 4 << 10
 """The longest request that is held back."""
 
 QUIET_TURNS = 12
-"""Turns of the loop without another call after which a burst goes; a caller who is alone pays them, too."""
+"""Turns of the loop without another call after which a burst goes, where the one before had more than one call."""
 
 
 class Calls:
@@ -74,8 +74,8 @@ class Calls:
             self._tokens += 1
             try:
                 done = self._core.call(method, request, self._tokens)
-            except Exception as error:  # noqa: BLE001 - told to the caller; the others must not wait for ever
-                future.set_exception(error)
+            except BaseException as error:  # noqa: BLE001 - a panic too; the others must not wait for ever
+                future.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
                 continue
             if done is None:
                 self._waiting[self._tokens] = future

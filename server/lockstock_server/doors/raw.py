@@ -102,7 +102,8 @@ class Handler(grpc.GenericRpcHandler):
     ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """Find the handler of a call; None where the method is not of the contract."""
         name = handler_call_details.method
-        if self.intake.turns_away() and name in self._handlers:
+        # Health and reflection are no callers of ours: who only looks does not keep a closed door waiting.
+        if name in self._handlers and self.intake.turns_away():
             return grpc.unary_unary_rpc_method_handler(self._serve(name, _draining))
         return self._handlers.get(name)
 
@@ -125,7 +126,6 @@ class Handler(grpc.GenericRpcHandler):
             self.intake.leave,
             time.perf_counter,
         )
-
         only_reads = name.rpartition("/")[2].startswith(READS)
 
         async def serve(request: bytes, context: Context) -> bytes:

@@ -1,12 +1,12 @@
 //! Sorted lists of what comes nearly in its order: request ids by their stamps, locks by their deadlines.
 //!
-//! Entries lie in pages, full ones where they come in order, at least a third full whatever comes: so a list takes
-//! little more than its entries, what is newest touches the same few lines of memory again and again, and what
-//! one change moves is bounded by a page.
+//! Entries lie in pages, full ones where they come in order, two neighbours fuller than one whatever comes: so a list
+//! takes little more than its entries, at worst twice as much, and what is newest touches the same few lines of memory
+//! again and again. A change moves a page at most, and where it splits one, the list of pages behind it.
 
 use std::collections::VecDeque;
 
-/// Entries a page holds at most: the most that one change may have to move.
+/// Entries a page holds at most.
 const PAGE: usize = 256;
 
 /// Entries sorted by their keys, each key once.

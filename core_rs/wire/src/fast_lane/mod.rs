@@ -106,9 +106,10 @@ impl FastLane {
         let (stop, stopped) = watch::channel(None);
         let thread = std::thread::Builder::new().name("lockstock-lane".to_owned()).spawn(move || {
             let clean = runtime
-                .block_on(run(door, waiters, authorize, listener, settings, stopped))
+                .block_on(run(door, waiters.clone(), authorize, listener, settings, stopped))
                 .is_ok_and(|clean| clean);
             // What is still running has had its time.
+            waiters.forget();
             runtime.shutdown_background();
             clean
         })?;

@@ -1,5 +1,5 @@
 //! Calls that wait for their sequence to be durable. Once a batch the journal thread wakes one task, and that one
-//! wakes the calls whose turn it is, on their own thread: a wake from another thread costs a system call each.
+//! wakes the calls whose turn it is. With one thread that is their own: a wake from another costs a system call each.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -28,9 +28,20 @@ pub(super) struct Waiters {
     shared: Arc<Shared>,
 }
 
+/// Who waits for what; the number tells apart who waits for the same.
+type Place = (Sequence, u64);
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// In the order of their places.
+    waiting: VecDeque<(Place, Waker)>,
+    /// The number of the next place.
+    next: u64,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
-    queue: Mutex<VecDeque<(Sequence, Waker)>>,
+    queue: Mutex<Queue>,
     durable: AtomicU64,
     failed: AtomicBool,
     /// A thread of the lane waits for the sync itself and will release.
@@ -56,7 +67,7 @@ impl Waiters {
 
     /// Until a sequence is durable.
     pub fn wait(&self, sequence: Sequence) -> Wait<'_> {
-        Wait { shared: &self.shared, sequence, asleep: None }
+        Wait { shared: &self.shared, sequence, place: None }
     }
 
     /// Releases whoever may go, whenever something has become durable; never ends.
@@ -69,18 +80,28 @@ impl Waiters {
 
     /// What a thread of the lane does before it sleeps: nothing is left to run, so the journal may begin.
     pub fn before_sleep(&self, engine: &Engine) {
-        let Some(first) = self.shared.queue.lock().front().map(|(first, _)| *first) else { return };
+        let first = self.shared.queue.lock().waiting.front().map(|((first, _), _)| *first);
+        let Some(first) = first else { return };
         self.shared.attended.store(true, Ordering::SeqCst);
         engine.wait_durable_for(first, SYNC_WAIT_MAX);
         self.shared.attended.store(false, Ordering::SeqCst);
+        // The journal thread may not have come to telling it yet.
+        self.shared.durable.fetch_max(engine.durable(), Ordering::SeqCst);
         self.shared.release();
+    }
+
+    /// Forgets everybody: the lane has ended, and who still waits is not woken any more.
+    pub fn forget(&self) {
+        let forgotten = std::mem::take(&mut self.shared.queue.lock().waiting);
+        // Not under the lock: the last waker of a call ends it, and that comes here again.
+        drop(forgotten);
     }
 }
 
 impl Shared {
     fn publish(&self, durable: Sequence) {
-        self.durable.fetch_max(durable, Ordering::SeqCst);
-        if !self.attended.load(Ordering::SeqCst) {
+        let before = self.durable.fetch_max(durable, Ordering::SeqCst);
+        if before < durable && !self.attended.load(Ordering::SeqCst) {
             self.moved.notify_one();
         }
     }
@@ -98,18 +119,28 @@ impl Shared {
         self.failed.load(Ordering::SeqCst).then_some(Err(Abandoned))
     }
 
-    fn add(&self, sequence: Sequence, waker: Waker) {
+    fn add(&self, sequence: Sequence, waker: Waker) -> Place {
         let mut queue = self.queue.lock();
+        let place = (sequence, queue.next);
+        queue.next += 1;
         // Nearly always at the end: threads of the lane may come here in another order than to the engine.
-        let at = queue.iter().rposition(|(other, _)| *other <= sequence).map_or(0, |last| last + 1);
-        queue.insert(at, (sequence, waker));
+        let before = queue.waiting.iter().rposition(|(other, _)| *other < place);
+        queue.waiting.insert(before.map_or(0, |last| last + 1), (place, waker));
+        place
+    }
+
+    /// Has another woken in that place; who it was.
+    fn change(&self, place: Place, waker: Waker) -> Option<Waker> {
+        let mut queue = self.queue.lock();
+        let at = queue.waiting.binary_search_by_key(&place, |(place, _)| *place).ok()?;
+        Some(std::mem::replace(&mut queue.waiting[at].1, waker))
     }
 
     fn release(&self) {
         let ready: Vec<_> = {
             let mut queue = self.queue.lock();
-            let count = queue.partition_point(|(sequence, _)| self.outcome(*sequence).is_some());
-            queue.drain(..count).collect()
+            let count = queue.waiting.partition_point(|((sequence, _), _)| self.outcome(*sequence).is_some());
+            queue.waiting.drain(..count).collect()
         };
         for (_, waker) in ready {
             waker.wake();
@@ -122,8 +153,8 @@ impl Shared {
 pub(super) struct Wait<'a> {
     shared: &'a Shared,
     sequence: Sequence,
-    /// Who stands in the queue for it.
-    asleep: Option<Waker>,
+    /// Where it stands in the queue, and who is woken.
+    place: Option<(Place, Waker)>,
 }
 
 impl Future for Wait<'_> {
@@ -131,15 +162,29 @@ impl Future for Wait<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(outcome) = self.shared.outcome(self.sequence) {
+            self.place = None;
             return Poll::Ready(outcome);
         }
-        if self.asleep.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        self.shared.add(self.sequence, cx.waker().clone());
-        self.asleep = Some(cx.waker().clone());
+        let place = match &self.place {
+            Some((_, waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Some((place, _)) => {
+                drop(self.shared.change(*place, cx.waker().clone()));
+                *place
+            }
+            None => self.shared.add(self.sequence, cx.waker().clone()),
+        };
+        self.place = Some((place, cx.waker().clone()));
         // In the queue first, looked at second: a sync that ended in between is not missed.
         self.shared.outcome(self.sequence).map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl Drop for Wait<'_> {
+    /// A call that was given up must not be kept in memory by the queue, which may be long while the disk stands still.
+    fn drop(&mut self) {
+        if let Some((place, _)) = self.place.take() {
+            drop(self.shared.change(place, Waker::noop().clone()));
+        }
     }
 }
 
@@ -157,7 +202,7 @@ mod tests {
     }
 
     fn left(waiters: &Waiters) -> Vec<Sequence> {
-        waiters.shared.queue.lock().iter().map(|(sequence, _)| *sequence).collect()
+        waiters.shared.queue.lock().waiting.iter().map(|((sequence, _), _)| *sequence).collect()
     }
 
     #[test]
@@ -179,6 +224,28 @@ mod tests {
         assert!(poll(&mut wait).is_pending());
         assert!(poll(&mut wait).is_pending());
         assert_eq!(left(&waiters), [1]);
+    }
+
+    #[test]
+    fn a_call_that_is_given_up_is_not_kept_by_the_queue() {
+        struct Nothing;
+        impl std::task::Wake for Nothing {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (waiters, call) = (nobody(), Arc::new(Nothing));
+        let waker = Waker::from(Arc::clone(&call));
+        let mut waits: Vec<_> = [7, 7, 7].map(|sequence| waiters.wait(sequence)).into();
+        for wait in &mut waits {
+            assert!(Pin::new(wait).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(waker);
+        assert_eq!(Arc::strong_count(&call), 7, "each is known to itself and to the queue");
+        drop(waits.remove(1));
+        assert_eq!(Arc::strong_count(&call), 5);
+        waiters.forget();
+        assert_eq!(Arc::strong_count(&call), 3);
+        drop(waits);
+        assert_eq!(Arc::strong_count(&call), 1);
     }
 
     #[test]
