@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::Event;
@@ -91,6 +92,20 @@ fn while_one_batch_is_synced_the_next_one_fills() {
     memory.release();
     shop.engine.wait_durable(last).unwrap();
     assert_eq!(memory.batches(), batches + 2, "the one that was held, and all the others together");
+}
+
+#[test]
+fn what_nobody_asks_the_journal_for_becomes_durable_when_others_have_called_for_a_while() {
+    let dir = tempfile::tempdir().unwrap();
+    // The sweeper, which would see to it too, stays away.
+    let (shop, _memory, _) = over_memory(dir.path(), |config| config.sweep_interval_ms = 3_600_000);
+    let shop = quiet(shop);
+    let executed = shop.execute(lock("order", 1));
+    let gives_up = Instant::now() + Duration::from_secs(60);
+    while shop.engine.durable() < executed.seen {
+        assert!(Instant::now() < gives_up, "the journal never began");
+        shop.engine.read(|_, _| ());
+    }
 }
 
 #[test]
