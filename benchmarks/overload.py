@@ -31,10 +31,11 @@ from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import stock_pb2 as stock
 
 FACTOR = 3.0
-STREAMS = Shape("stream", streams=16, in_flight=16)
+# Closed loops with enough in flight that more of it brings no more: what the server can carry.
+STREAMS = Shape("stream", streams=16, in_flight=64)
 # As many commands may wait as an open loop needs that is three times too fast.
 STREAMS_OPEN = replace(STREAMS, in_flight=512)
-UNARY = Shape("unary", in_flight=50)
+UNARY = Shape("unary", in_flight=200)
 UNARY_OPEN = replace(UNARY, in_flight=900)
 LONG = Duration(seconds=8.0, warm_up_seconds=2.0)
 SHORT = Duration(seconds=5.0, warm_up_seconds=0.0)
