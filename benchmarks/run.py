@@ -25,7 +25,7 @@ DOCS = load.REPOSITORY / "docs"
 SCRATCH = load.REPOSITORY / "build" / "bench"
 NOT_IMPLEMENTED = "status 12:"
 QUICK = load.Duration(seconds=1.2, warm_up_seconds=0.3)
-FULL = load.Duration(seconds=5.0, warm_up_seconds=1.0)
+FULL = load.Duration(seconds=3.0, warm_up_seconds=0.7)
 TURNS = 3
 
 
@@ -131,7 +131,7 @@ def head(mode: str, busy: float) -> dict[str, Any]:
     }
 
 
-def run(mode: str, busy: float, only: list[str]) -> dict[str, Any]:
+def run(mode: str, busy: float, only: list[str], *, with_curves: bool) -> dict[str, Any]:
     """The whole run; everything that the page is made of."""
     began = time.monotonic()
     result = head(mode, busy)
@@ -141,7 +141,7 @@ def run(mode: str, busy: float, only: list[str]) -> dict[str, Any]:
         duration = QUICK if mode == "quick" else FULL
         result["duration"] = {"seconds": duration.seconds, "warm_up_seconds": duration.warm_up_seconds}
         result |= take_turns(1 if mode == "quick" else TURNS, duration, only)
-        if mode == "full" and not only:
+        if mode == "full" and not only and with_curves:
             result["curves"] = curves.run(scratch, say)
     result["minutes"] = (time.monotonic() - began) / 60
     return result
@@ -155,6 +155,7 @@ def main() -> None:
         "--even-if-busy", action="store_true", help="write the page although the machine is not idle"
     )
     parser.add_argument("--only", nargs="*", default=[], help="only these cases (of `long`: parts)")
+    parser.add_argument("--without-curves", action="store_true", help="of `full`: the rows alone")
     given = parser.parse_args()
     if given.mode == "page":
         page.write(DOCS)
@@ -169,7 +170,7 @@ def main() -> None:
             say(
                 f"This machine is not idle: others use {busy:.0%} of it. The figures are for trying out only."
             )
-        result = run(given.mode, busy, given.only)
+        result = run(given.mode, busy, given.only, with_curves=not given.without_curves)
     except load.BenchmarkError as error:
         say(str(error))
         sys.exit(1)
