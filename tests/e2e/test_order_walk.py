@@ -314,7 +314,7 @@ def refused(desk: Desk, verb: str, made: Made, order: pb.Order, sums: Sums) -> N
 def test_the_walk_has_seen_every_state_and_every_verb_where_it_is_right_and_where_it_is_not() -> None:
     """Runs after the walk, which fills the table."""
     if len(WALKED_WAYS) < len(WAYS):
-        pytest.skip("only a part of the walk was asked for")
+        pytest.skip("sums up the whole walk, and only a part of it was asked for")
     shares = {
         frozenset({True}): Right.ALWAYS,
         frozenset({False}): Right.NEVER,

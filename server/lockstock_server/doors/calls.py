@@ -35,6 +35,7 @@ class Calls:
         self._held: list[tuple[str, bytes, asyncio.Future[Payload]]] = []
         self._tokens = 0
         self._burst = 1
+        self._gathering = False
         self._fd = core.completions_fd()
         self._loop.add_reader(self._fd, self._drain)
 
@@ -50,16 +51,22 @@ class Calls:
         # What takes long must not pile up: the loop would stand still for all of it at once.
         if len(self._held) >= HELD_MAX or len(request) > HELD_BYTES_MAX:
             self._release()
-        elif len(self._held) == 1 and not self._waiting:
-            self._gather()
+        else:
+            self._begin_to_gather()
         return future
+
+    def _begin_to_gather(self) -> None:
+        if not self._gathering:
+            self._gather()
 
     def _gather(self, held: int = 0, quiet: int = 0) -> None:
         """Turn with the loop until no call has come for some turns, then have the engine judge them."""
+        self._gathering = False
         if not self._held or self._waiting:
             return
         quiet = quiet + 1 if len(self._held) == held else 0
         if quiet < QUIET_TURNS and self._burst > 1:
+            self._gathering = True
             self._loop.call_soon(self._gather, len(self._held), quiet)
         else:
             self._release()
@@ -113,4 +120,4 @@ class Calls:
             # A caller may have gone away in the meantime.
             if future is not None and not future.done():
                 future.set_result((granted, payload))
-        self._gather()
+        self._begin_to_gather()

@@ -14,7 +14,7 @@ use super::stock::{Bounds, Filed, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
-use crate::state::{KnownKey, Owner, Owners, State};
+use crate::state::{Owner, Owners, State};
 
 /// The version of the format, the first byte of the head.
 const VERSION: u8 = 1;
@@ -317,7 +317,8 @@ fn read_keys(input: &mut Input<'_, impl Read>, state: &mut State, count: u64) ->
                 });
             }
             before = key;
-            let _: Result<(), KnownKey> = state.keys.insert(key, known);
+            let noted = state.keys.insert(key, known);
+            debug_assert!(noted.is_ok(), "keys that grow are each new");
         }
     }
     Ok(())

@@ -188,7 +188,8 @@ impl<K: Ord + Copy, V: Copy> FromIterator<(K, V)> for Sorted<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut list = Self::default();
         for (key, value) in entries {
-            let _: Result<(), V> = list.insert(key, value);
+            let noted = list.insert(key, value);
+            debug_assert!(noted.is_ok(), "each key once");
         }
         list
     }

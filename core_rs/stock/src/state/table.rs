@@ -93,12 +93,12 @@ impl<V: Owner> Owners<V> {
 
     /// By id.
     pub(crate) fn find(&self, id: &str) -> Option<&V> {
-        let place = self.names.get(id, |place| self.is_called(place, id))?;
+        let place = self.names.get(id, |place| self.stands_at(place, id))?;
         self.recent.store(place, Relaxed);
         self.at(place)
     }
 
-    fn is_called(&self, place: usize, id: &str) -> bool {
+    fn stands_at(&self, place: usize, id: &str) -> bool {
         self.at(place).is_some_and(|owner| owner.is_called(id))
     }
 
@@ -155,7 +155,7 @@ impl<V: Owner> Owners<V> {
     /// Forgets an id, to see that it is missed.
     #[cfg(test)]
     pub(crate) fn unname(&mut self, id: &str) {
-        if let Some(place) = self.names.get(id, |place| self.is_called(place, id)) {
+        if let Some(place) = self.names.get(id, |place| self.stands_at(place, id)) {
             self.names.remove(id, place);
         }
     }

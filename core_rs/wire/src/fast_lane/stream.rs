@@ -28,6 +28,12 @@ struct Run {
     _places: OwnedSemaphorePermit,
 }
 
+impl Run {
+    fn next(&mut self) -> Option<(Called, Arc<Share>)> {
+        Some((self.called.next()?, Arc::clone(&self.share)))
+    }
+}
+
 /// Serves one stream until the caller has closed its side, or the lane stops: what was taken is answered.
 pub(super) fn execute(node: Arc<Node>, peer: Peer, commands: Streaming<Bytes>) -> Results {
     // Never full: a run has at least one place of the window.
@@ -48,19 +54,7 @@ pub(super) struct Results {
     queue: mpsc::Receiver<Result<Run, Status>>,
     run: Option<Run>,
     /// The first of the run that may not leave yet.
-    waiting: Option<Boxed<Result<Vec<u8>, Status>>>,
-}
-
-impl Results {
-    /// The next result, or the future that it comes out of.
-    fn next(&mut self, called: Called) -> Option<Result<Vec<u8>, Status>> {
-        if self.node.may_leave(&called) {
-            return Some(self.node.finish(called));
-        }
-        let node = Arc::clone(&self.node);
-        self.waiting = Some(Box::pin(async move { node.answer(called).await }));
-        None
-    }
+    waiting: Option<Boxed<Result<Answer, Status>>>,
 }
 
 impl Stream for Results {
@@ -68,25 +62,26 @@ impl Stream for Results {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let result = if let Some(waiting) = &mut self.waiting {
+            if let Some(waiting) = &mut self.waiting {
                 let result = ready!(waiting.as_mut().poll(cx));
                 self.waiting = None;
-                Some(result)
-            } else if let Some(called) = self.run.as_mut().and_then(|run| run.called.next()) {
-                self.next(called)
-            } else {
-                // Its places are free again.
-                self.run = None;
-                match ready!(self.queue.poll_recv(cx)) {
-                    Some(Ok(run)) => self.run = Some(run),
-                    Some(Err(end)) => return Poll::Ready(Some(Err(end))),
-                    None => return Poll::Ready(None),
+                return Poll::Ready(Some(result));
+            }
+            if let Some((called, share)) = self.run.as_mut().and_then(Run::next) {
+                let kept = move |bytes| Answer { bytes, _share: Some(share) };
+                if self.node.may_leave(&called) {
+                    return Poll::Ready(Some(self.node.finish(called).map(kept)));
                 }
-                None
-            };
-            if let (Some(result), Some(run)) = (result, &self.run) {
-                let share = Some(Arc::clone(&run.share));
-                return Poll::Ready(Some(result.map(|bytes| Answer { bytes, _share: share })));
+                let node = Arc::clone(&self.node);
+                self.waiting = Some(Box::pin(async move { node.answer(called).await.map(kept) }));
+                continue;
+            }
+            // Its places are free again.
+            self.run = None;
+            match ready!(self.queue.poll_recv(cx)) {
+                Some(Ok(run)) => self.run = Some(run),
+                Some(Err(end)) => return Poll::Ready(Some(Err(end))),
+                None => return Poll::Ready(None),
             }
         }
     }
