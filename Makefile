@@ -117,7 +117,7 @@ overload: build ## three times the peak, open loop: goodput, refusals, recovery;
 	$(BIN)/python benchmarks/overload.py
 
 bench-micro: build ## what single steps cost: the state machine, the boundary between Python and Rust
-	$(CARGO) bench --quiet --manifest-path $(MANIFEST) -p lockstock-stock
+	$(CARGO) bench --quiet --manifest-path $(MANIFEST) -p lockstock-stock -p lockstock-wire
 	$(BIN)/python -m pytest benchmarks
 
 # --- gates -----------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from peers.lockstock import Server
 from peers.postgresql import started
 
 MILLION = 1_000_000
-NO_SNAPSHOTS = {"LOCKSTOCK_SNAPSHOT_EVERY_BYTES": "1TiB"}
+# Whoever writes snapshots replays every sealed segment onto a copy of its own: no segment is sealed.
+NO_SNAPSHOTS = {"LOCKSTOCK_SNAPSHOT_EVERY_BYTES": "1TiB", "LOCKSTOCK_SEGMENT_BYTES": "4GiB"}
 BATCHES = Shape("batch", batch=4_000, in_flight=2, work=cases.BOTH)
 TAIL_SECONDS = 600.0
 SHORT = Duration(seconds=10.0, warm_up_seconds=2.0)

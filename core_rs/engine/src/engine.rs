@@ -1,11 +1,11 @@
 //! The face of the engine.
 
-use std::iter::Peekable;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use std::vec::IntoIter;
 
 use lockstock_journal::disk::Disk;
 use lockstock_stock::answer::Answer;
@@ -44,7 +44,7 @@ const QUIET_TIME_MAX: Duration = Duration::from_millis(1);
 const READ_SWEEPS_MAX: usize = 16;
 
 /// What became of the requests of one call.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Executed {
     /// In the order of the requests.
     pub replies: Vec<Reply>,
@@ -91,8 +91,29 @@ impl Drop for Owner {
     }
 }
 
-/// A command on its way to the lock: let in, or refused at the door.
-type Judged<'a> = Result<Request<'a>, Refusal>;
+/// Commands on their way to the lock, judged: let in, or refused at the door.
+struct Chunk<'r, 'a> {
+    requests: &'r mut IntoIter<Request<'a>>,
+    refused: IntoIter<Option<Refusal>>,
+}
+
+impl<'a> Chunk<'_, 'a> {
+    fn is_empty(&self) -> bool {
+        self.refused.as_slice().is_empty()
+    }
+
+    fn next(&mut self) -> Option<Result<Request<'a>, Refusal>> {
+        // Its own end first: the requests go on behind it.
+        let (refused, request) = (self.refused.next()?, self.requests.next()?);
+        Some(refused.map_or(Ok(request), Err))
+    }
+
+    /// The next one, if it is refused.
+    fn next_refused(&mut self) -> Option<Refusal> {
+        self.refused.as_slice().first()?.as_ref()?;
+        self.next()?.err()
+    }
+}
 
 impl Engine {
     /// Opens or creates the data directory of `config` and recovers what is in it.
@@ -110,13 +131,10 @@ impl Engine {
         let mut replies = Vec::with_capacity(requests.len());
         let mut seen = 0;
         let mut rest = requests.into_iter();
-        loop {
-            let chunk = self.admit(rest.by_ref().take(HOLD_COMMANDS_MAX));
-            if chunk.is_empty() {
-                break;
-            }
-            let mut chunk = chunk.into_iter().peekable();
-            while chunk.peek().is_some() {
+        while !rest.as_slice().is_empty() {
+            let refused = self.admit(rest.as_slice()).into_iter();
+            let mut chunk = Chunk { requests: &mut rest, refused };
+            while !chunk.is_empty() {
                 seen = seen.max(self.hold(&mut chunk, &mut replies));
             }
         }
@@ -124,36 +142,28 @@ impl Engine {
         Executed { replies, seen }
     }
 
-    /// Judges commands in order; those let in count as waiting until they had the lock.
-    fn admit<'a>(&self, requests: impl Iterator<Item = Request<'a>>) -> Vec<Judged<'a>> {
+    /// Judges a hold's worth of commands in order; those let in count as waiting until they had the lock.
+    fn admit(&self, requests: &[Request<'_>]) -> Vec<Option<Refusal>> {
         let shared = self.shared();
         let load = shared.load();
         let mut ahead = 0;
-        let mut judged = Vec::new();
-        for request in requests {
+        let judge = |request: &Request<'_>| {
             let load = Load { records: load.records.saturating_add(ahead), ..load };
-            match shared.admission.judge(request.command.promises(), load) {
-                Ok(()) => {
-                    ahead += 1;
-                    judged.push(Ok(request));
-                }
-                Err(refusal) => judged.push(Err(refusal)),
-            }
-        }
+            let refused = shared.admission.judge(request.command.promises(), load).err();
+            ahead += u64::from(refused.is_none());
+            refused
+        };
+        let refused = requests.iter().take(HOLD_COMMANDS_MAX).map(judge).collect();
         shared.waiting.fetch_add(ahead, Ordering::Relaxed);
-        judged
+        refused
     }
 
     /// One hold of the lock; the newest sequence it saw.
-    fn hold<'a>(
-        &self,
-        chunk: &mut Peekable<impl Iterator<Item = Judged<'a>>>,
-        replies: &mut Vec<Reply>,
-    ) -> Sequence {
-        while let Some(Err(refusal)) = chunk.next_if(Result::is_err) {
+    fn hold(&self, chunk: &mut Chunk<'_, '_>, replies: &mut Vec<Reply>) -> Sequence {
+        while let Some(refusal) = chunk.next_refused() {
             replies.push(Reply::Refused(refusal));
         }
-        if chunk.peek().is_none() {
+        if chunk.is_empty() {
             return 0;
         }
         let shared = self.shared();
@@ -162,7 +172,8 @@ impl Engine {
         let begun = Instant::now();
         let (now, _) = core.begin(shared);
         let mut steps = 0;
-        while let Some(judged) = chunk.next_if(|_| steps == 0 || begun.elapsed() < HOLD_TIME_MAX) {
+        while steps == 0 || begun.elapsed() < HOLD_TIME_MAX {
+            let Some(judged) = chunk.next() else { break };
             replies.push(match judged {
                 Err(refusal) => Reply::Refused(refusal),
                 Ok(request) => {
@@ -173,7 +184,7 @@ impl Engine {
         }
         shared.waiting.fetch_sub(steps, Ordering::Relaxed);
         drop(watch);
-        self.leave(core, begun, chunk.peek().is_some())
+        self.leave(core, begun, !chunk.is_empty())
     }
 
     /// Leaves the lock; the newest sequence seen. `more`: this thread comes again at once, so whoever waits goes first,

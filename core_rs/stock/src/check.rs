@@ -159,39 +159,43 @@ pub fn key(text: &str) -> Result<RequestKey, Refusal> {
 }
 
 fn parse_key(text: &str) -> Option<RequestKey> {
-    let text = text.as_bytes();
-    if text.len() != 36 {
-        return None;
-    }
+    let text: &[u8; KEY_LETTERS] = text.as_bytes().try_into().ok()?;
     let mut key: RequestKey = 0;
-    for (at, byte) in text.iter().enumerate() {
-        if DASHES.contains(&at) {
-            if *byte != b'-' {
-                return None;
-            }
-        } else {
-            key = key << 4 | RequestKey::from(char::from(*byte).to_digit(16)?);
+    for (from, to) in KEY_GROUPS {
+        if from > 0 && text[from - 1] != b'-' {
+            return None;
+        }
+        for letter in &text[from..to] {
+            key = key << 4 | RequestKey::from(char::from(*letter).to_digit(16)?);
         }
     }
     let (version, variant) = (key >> 76 & 0xf, key >> 62 & 0b11);
     (version == 7 && variant == 0b10).then_some(key)
 }
 
-const DASHES: [usize; 4] = [8, 13, 18, 23];
+const KEY_LETTERS: usize = 36;
+/// Where the digits stand, with a dash before each group but the first.
+const KEY_GROUPS: [(usize, usize); 5] = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)];
 
 /// The canonical text form of a request id.
 #[must_use]
 pub fn key_text(key: RequestKey) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let mut text = String::with_capacity(36);
-    for digit in 0..32 {
-        if matches!(digit, 8 | 12 | 16 | 20) {
-            text.push('-');
+    key_letters(key).into_iter().map(char::from).collect()
+}
+
+/// The letters of the canonical text form of a request id, all of them ASCII.
+#[must_use]
+pub fn key_letters(key: RequestKey) -> [u8; KEY_LETTERS] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut letters = [b'-'; KEY_LETTERS];
+    let mut right = RequestKey::BITS;
+    for (from, to) in KEY_GROUPS {
+        for letter in &mut letters[from..to] {
+            right -= 4;
+            *letter = DIGITS[(key >> right) as usize & 0xf];
         }
-        text.push(DIGITS[(key >> (124 - 4 * digit)) as usize & 0xf]);
     }
-    text
+    letters
 }
 
 /// A request id for a stamp in milliseconds, with 74 bits of `noise`.
@@ -279,6 +283,10 @@ mod tests {
 
     #[test]
     fn a_request_id_reads_back_as_it_was_written() {
+        assert_eq!(
+            key_text(0x018b_cfe5_6800_7000_8000_0000_0000_0001),
+            "018bcfe5-6800-7000-8000-000000000001"
+        );
         let key_of = new_key(1_700_000_000_123, 0xdead_beef_dead_beef_dead);
         assert_eq!(stamp_ms(key_of), 1_700_000_000_123);
         assert_eq!(key(&key_text(key_of)), Ok(key_of));
@@ -289,6 +297,7 @@ mod tests {
             "018bcfe5-687b-4ead-beef-deadbeefdead",
             "018bcfe5-687b-7ead-3eef-deadbeefdead",
             "018bcfe5687b-7ead-beef-deadbeefdead-",
+            "018bcfe5-687b-7ead-beef-dead-eefdead",
             "018bcfe5-687b-7ead-beef-deadbeefdeag",
         ] {
             assert_eq!(key(bad), Err(Refusal::RequestIdInvalid {}), "{bad}");

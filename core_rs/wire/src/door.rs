@@ -1,8 +1,9 @@
 //! One function for both doors: bytes in, bytes out.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use lockstock_engine::{Engine, HOLD_COMMANDS_MAX};
+use lockstock_engine::{Engine, Executed, HOLD_COMMANDS_MAX};
 use lockstock_stock::answer::Answer;
 use lockstock_stock::command::Request;
 use lockstock_stock::decide;
@@ -97,10 +98,10 @@ impl Step {
 }
 
 /// What is shown of a step.
-enum Shown {
-    Done(Answer),
+enum Shown<'s> {
+    Done(&'s Answer),
     Again(Recalled),
-    Refused(Refusal),
+    Refused(Cow<'s, Refusal>),
 }
 
 /// The engine behind messages.
@@ -148,11 +149,9 @@ impl Door {
     pub fn finish(&self, called: Called) -> Result<Vec<u8>, Failure> {
         match called.reply {
             Held::Ready(reply) => reply,
-            Held::Later(shape, steps) => {
-                self.message(shape, steps.into_iter().map(|step| self.show(step)).collect())
-            }
+            Held::Later(shape, steps) => self.message(shape, &steps),
             Held::Rest { mut results, steps } => {
-                self.append_results(steps, &mut results);
+                self.append_results(&steps, &mut results);
                 Ok(results)
             }
         }
@@ -216,14 +215,15 @@ impl Door {
     /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
     /// on the way is small, and the memory of one serves the next.
     fn run_batch(&self, commands: Vec<v1::Command>) -> Called {
-        let (mut seen, mut results, mut rest) = (0, Vec::new(), Vec::new());
+        let (mut seen, mut rest) = (0, Vec::new());
+        let mut results = Vec::with_capacity(commands.len() * ANSWER_BYTES);
         let mut commands = commands.into_iter();
         while !commands.as_slice().is_empty() {
             let asked: Vec<_> = commands.by_ref().take(HOLD_COMMANDS_MAX).map(operation).collect();
             let (steps, saw) = self.operations(&asked);
             seen = seen.max(saw);
             if rest.is_empty() && !steps.iter().any(Step::is_known) {
-                self.append_results(steps, &mut results);
+                self.append_results(&steps, &mut results);
             } else {
                 rest.extend(steps);
             }
@@ -234,116 +234,98 @@ impl Door {
     }
 
     /// Appends results of a batch, one after another as its message holds them.
-    fn append_results(&self, steps: Vec<Step>, out: &mut Vec<u8>) {
+    fn append_results(&self, steps: &[Step], out: &mut Vec<u8>) {
         for step in steps {
             encode::append_to_batch(out, |out| self.append_result(self.show(step), out));
         }
     }
 
     fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>]) -> (Vec<Step>, Sequence) {
-        self.with_context(|context| {
-            let requests = asked
-                .iter()
-                .map(|asked| match asked {
-                    Ok(asked) => decode::request(asked, context).map(|it| (asked.operation(), it)),
-                    Err(refusal) => Err(refusal.clone()),
-                })
-                .collect();
-            self.ask(requests)
-        })
+        self.ask(
+            asked,
+            |asked, context| asked.as_ref().map_err(Clone::clone).and_then(|it| decode::request(it, context)),
+            |asked| asked.as_ref().map(|it| (it.operation(), decode::fingerprint(it))).map_err(Clone::clone),
+        )
     }
 
     fn put(&self, shape: Shape, changes: &[internal::PutDocumentsRequest]) -> Called {
-        let (steps, seen) = self.with_context(|context| {
-            let requests = changes
-                .iter()
-                .map(|change| decode::change(change, context).map(|it| (Operation::PutDocuments, it)))
-                .collect();
-            self.ask(requests)
-        });
+        let again = |change: &_| Ok((Operation::PutDocuments, decode::fingerprint_of_change(change)));
+        let (steps, seen) = self.ask(changes, decode::change, again);
         self.hold(shape, steps, seen)
     }
 
-    fn with_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
-        f(&Context {
+    /// Has the engine run what has the right form; the steps stand in the order of what was asked. `again`: what tells
+    /// a request that was made before from another with its key.
+    fn ask<'a, T>(
+        &self,
+        asked: &'a [T],
+        request: impl Fn(&'a T, &Context<'_>) -> Result<Request<'a>, Refusal>,
+        again: impl Fn(&'a T) -> Result<(Operation, Fingerprint), Refusal>,
+    ) -> (Vec<Step>, Sequence) {
+        let mut requests = Vec::with_capacity(asked.len());
+        let mut refused = Vec::new();
+        let context = Context {
             limits: self.engine.limits(),
             buyer: &|buyer| self.engine.buyer_hash(buyer),
             fresh_key: &|| self.request_ids.fresh(self.engine.now()),
-        })
-    }
-
-    /// Has the engine run what has the right form; the steps stand in the order of the requests.
-    fn ask(&self, requests: Vec<Result<(Operation, Request<'_>), Refusal>>) -> (Vec<Step>, Sequence) {
-        let mut asked = Vec::with_capacity(requests.len());
-        // Refusals of form in their places; what is asked of the engine leaves a gap.
-        let mut steps: Vec<Option<Step>> = Vec::with_capacity(requests.len());
-        let mut kept = Vec::with_capacity(requests.len());
-        for request in requests {
-            match request {
-                Ok((operation, request)) => {
-                    kept.push((operation, request.fingerprint.clone()));
-                    asked.push(request);
-                    steps.push(None);
-                }
-                Err(refusal) => steps.push(Some(Step::Refused(refusal))),
+        };
+        for (place, asked) in asked.iter().enumerate() {
+            match request(asked, &context) {
+                Ok(request) => requests.push(request),
+                Err(refusal) => refused.push((place, refusal)),
             }
         }
-        if asked.is_empty() {
-            return (steps.into_iter().flatten().collect(), 0);
-        }
-        let executed = self.engine.execute(asked);
-        let mut replies = executed.replies.into_iter().zip(kept);
-        let steps = steps
-            .into_iter()
-            .filter_map(|step| {
-                step.or_else(|| {
-                    replies.next().map(|(reply, (operation, fingerprint))| match reply {
-                        Reply::Done(answer) => Step::Done(answer),
-                        Reply::Refused(refusal) => Step::Refused(refusal),
-                        Reply::Known { sequence, .. } => Step::Known { sequence, operation, fingerprint },
-                    })
-                })
+        let executed = if requests.is_empty() { Executed::default() } else { self.engine.execute(requests) };
+        let (mut refused, mut replies) = (refused.into_iter().peekable(), executed.replies.into_iter());
+        let step = |(place, asked)| {
+            if let Some((_, refusal)) = refused.next_if(|(at, _)| *at == place) {
+                return Some(Step::Refused(refusal));
+            }
+            Some(match replies.next()? {
+                Reply::Done(answer) => Step::Done(answer),
+                Reply::Refused(refusal) => Step::Refused(refusal),
+                Reply::Known { sequence, .. } => match again(asked) {
+                    Ok((operation, fingerprint)) => Step::Known { sequence, operation, fingerprint },
+                    Err(refusal) => Step::Refused(refusal),
+                },
             })
-            .collect();
-        (steps, executed.seen)
+        };
+        (asked.iter().enumerate().filter_map(step).collect(), executed.seen)
     }
 
     fn hold(&self, shape: Shape, steps: Vec<Step>, seen: Sequence) -> Called {
         // Encoded at once where that is possible: the disk is busy in the meantime.
         let later = steps.iter().any(Step::is_known);
-        let reply = if later {
-            Held::Later(shape, steps)
-        } else {
-            Held::Ready(self.message(shape, steps.into_iter().map(|step| self.show(step)).collect()))
-        };
+        let reply = if later { Held::Later(shape, steps) } else { Held::Ready(self.message(shape, &steps)) };
         Called { seen, reply }
     }
 
-    fn show(&self, step: Step) -> Shown {
+    fn show<'s>(&self, step: &'s Step) -> Shown<'s> {
         match step {
             Step::Done(answer) => Shown::Done(answer),
-            Step::Refused(refusal) => Shown::Refused(refusal),
+            Step::Refused(refusal) => Shown::Refused(Cow::Borrowed(refusal)),
             Step::Known { sequence, operation, fingerprint } => {
-                match recall::recall(&self.engine, sequence, operation, &fingerprint) {
+                match recall::recall(&self.engine, *sequence, *operation, fingerprint) {
                     Ok(recalled) => Shown::Again(recalled),
-                    Err(refusal) => Shown::Refused(refusal),
+                    Err(refusal) => Shown::Refused(Cow::Owned(refusal)),
                 }
             }
         }
     }
 
-    fn message(&self, shape: Shape, shown: Vec<Shown>) -> Result<Vec<u8>, Failure> {
+    fn message(&self, shape: Shape, steps: &[Step]) -> Result<Vec<u8>, Failure> {
+        let mut shown = steps.iter().map(|step| self.show(step));
         match shape {
             Shape::Changes => {
-                let results = shown.into_iter().map(|it| self.changed(it)).collect();
+                let results = shown.map(|it| self.changed(it)).collect();
                 Ok(internal::PutDocumentsBatchResponse { results }.encode_to_vec())
             }
-            Shape::Answer | Shape::Result | Shape::Change => match (shape, shown.into_iter().next()) {
+            Shape::Answer | Shape::Result | Shape::Change => match (shape, shown.next()) {
                 (Shape::Result, Some(shown)) => Ok(written(|out| self.append_result(shown, out))),
                 (_, Some(Shown::Refused(refusal))) => Err(self.statuses.failure(&refusal)),
                 (Shape::Change, Some(shown)) => Ok(self.changed(shown).encode_to_vec()),
                 (_, Some(Shown::Done(answer))) => {
-                    Ok(written(|out| encode::append_answer(&answer, false, out)))
+                    Ok(written(|out| encode::append_answer(answer, false, out)))
                 }
                 (_, Some(Shown::Again(recalled))) => {
                     Ok(written(|out| encode::append_answer(&recalled.answer, true, out)))
@@ -353,9 +335,9 @@ impl Door {
         }
     }
 
-    fn append_result(&self, shown: Shown, out: &mut Vec<u8>) {
+    fn append_result(&self, shown: Shown<'_>, out: &mut Vec<u8>) {
         match shown {
-            Shown::Done(answer) => encode::append_result(&answer, false, out),
+            Shown::Done(answer) => encode::append_result(answer, false, out),
             Shown::Again(recalled) => encode::append_result(&recalled.answer, true, out),
             Shown::Refused(refusal) => {
                 let refused = v1::result::Result::Status(self.statuses.status(&refusal));
@@ -364,7 +346,7 @@ impl Door {
         }
     }
 
-    fn changed(&self, shown: Shown) -> internal::PutDocumentsResult {
+    fn changed(&self, shown: Shown<'_>) -> internal::PutDocumentsResult {
         use internal::put_documents_result::Result as R;
         let (result, replayed, documents) = match shown {
             Shown::Done(answer) => (R::Version(encode::number(answer.sequence)), false, Vec::new()),

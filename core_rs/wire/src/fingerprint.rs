@@ -3,8 +3,6 @@
 //! The hashes are taken over the canonical serialisation of the decoded message, so that they do not depend
 //! on how a client happened to write it, nor on whether it came alone, in a batch or on a stream.
 
-use std::hash::Hasher;
-
 use lockstock_stock::event::{Fingerprint, Operation};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use siphasher::sip::SipHasher13;
@@ -17,6 +15,8 @@ const REQUEST_ID: u32 = 1;
 const WITHIN_CAUSE: u32 = 1_000;
 /// Fields that nearly no request has more of.
 const FEW: usize = 8;
+/// Bytes of a field's number and hash.
+const FIELD: usize = size_of::<u32>() + size_of::<u64>();
 /// The number under which the operation itself stands.
 const OPERATION: u32 = 0;
 
@@ -85,17 +85,18 @@ impl Hashes {
 
     fn finish(mut self) -> Fingerprint {
         self.fields.sort_unstable_by_key(|(number, _)| *number);
-        let mut all = SipHasher13::new();
+        // In one piece: the hash is the same, and quicker so.
+        let mut all = Vec::with_capacity(FEW * FIELD);
         for (number, hash) in &self.fields {
-            all.write(&number.to_le_bytes());
-            all.write(&hash.to_le_bytes());
+            all.extend_from_slice(&number.to_le_bytes());
+            all.extend_from_slice(&hash.to_le_bytes());
         }
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the name of a field needs 32 bits, the digest has 64"
         )]
         let fields = self.fields.iter().map(|(number, hash)| (*number, *hash as u32)).collect();
-        Fingerprint { digest: all.finish(), fields }
+        Fingerprint { digest: hash(&all), fields }
     }
 }
 

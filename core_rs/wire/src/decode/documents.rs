@@ -4,6 +4,7 @@ use lockstock_stock::check;
 use lockstock_stock::command::{
     Command, DocumentKind, Live, PutDocument, Request, SHOP_ID, Service, WarehouseState,
 };
+use lockstock_stock::event::Fingerprint;
 use lockstock_stock::refusal::Refusal;
 use prost::Message;
 
@@ -27,7 +28,7 @@ pub(crate) fn change<'a>(change: &'a PutDocumentsRequest, context: &Context<'_>)
     check::unique("documents", documents.iter().map(|it| format!("{:?} {}", it.kind, it.id)))?;
     Ok(Request {
         key,
-        fingerprint: fingerprint::of_documents(&sent(change).encode_to_vec()),
+        fingerprint: fingerprint_of_change(change),
         reason: "",
         document: "",
         service: Service::Stock,
@@ -35,14 +36,15 @@ pub(crate) fn change<'a>(change: &'a PutDocumentsRequest, context: &Context<'_>)
     })
 }
 
-/// What the caller sent, without what is put.
-fn sent(change: &PutDocumentsRequest) -> PutDocumentsRequest {
-    PutDocumentsRequest {
+/// What tells a change that is asked again from another: what the caller sent, without what is put.
+pub(crate) fn fingerprint_of_change(change: &PutDocumentsRequest) -> Fingerprint {
+    let sent = PutDocumentsRequest {
         method: change.method.clone(),
         asked: change.asked.clone(),
         update_mask: change.update_mask.clone(),
         ..PutDocumentsRequest::default()
-    }
+    };
+    fingerprint::of_documents(&sent.encode_to_vec())
 }
 
 fn kind(field: &str, number: i32) -> Checked<DocumentKind> {

@@ -18,13 +18,13 @@ mod tests;
 
 use lockstock_stock::check;
 use lockstock_stock::command::{Command, Request, Service};
-use lockstock_stock::event::Operation;
+use lockstock_stock::event::{Fingerprint, Operation};
 use lockstock_stock::ids::{Micros, RequestKey};
 use lockstock_stock::limits::{ID_BYTES_MAX, Limits, REASON_BYTES_MAX};
 use lockstock_stock::refusal::Refusal;
 use prost::{DecodeError, Message};
 
-pub(crate) use documents::{change, listing, named};
+pub(crate) use documents::{change, fingerprint_of_change, listing, named};
 pub(crate) use orders::{Planned, Step};
 pub(crate) use reads::{Place, availability, dispatch, reservation_id, sales, skus, stock, warehouse_layer};
 
@@ -158,8 +158,12 @@ pub(crate) fn request<'a>(asked: &'a impl Asks, context: &Context<'_>) -> Checke
         ),
     };
     let command = asked.command(context)?;
-    let fingerprint = fingerprint::of_operation(asked.operation(), &asked.canonical());
-    Ok(Request { key, fingerprint, reason, document, service: asked.service(), command })
+    Ok(Request { key, fingerprint: fingerprint(asked), reason, document, service: asked.service(), command })
+}
+
+/// What tells an operation that is asked again from another.
+pub(crate) fn fingerprint(asked: &impl Asks) -> Fingerprint {
+    fingerprint::of_operation(asked.operation(), &asked.canonical())
 }
 
 fn key(text: &str, context: &Context<'_>) -> Checked<RequestKey> {

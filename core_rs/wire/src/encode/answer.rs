@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use lockstock_stock::answer::{Answer, NamedException, NamedMovement};
+use lockstock_stock::check;
 use lockstock_stock::ids::Micros;
 
-use super::protobuf::{nested, signed, text, truth, unsigned};
-use super::{key_text, number, timestamp};
+use super::protobuf::{bytes, nested, signed, text, truth, unsigned};
+use super::{number, timestamp};
 
 /// Appends an answer as the contract's message of that name; `replayed` where it is that of an earlier, identical
 /// request.
 pub(crate) fn append_answer(answer: &Answer, replayed: bool, out: &mut Vec<u8>) {
     signed(1, number(answer.sequence), out);
     nested(2, out, |out| append_time(answer.at, out));
-    text(3, &key_text(answer.key), out);
+    // The engine's own records have none.
+    if answer.key != 0 {
+        bytes(3, &check::key_letters(answer.key), out);
+    }
     truth(4, replayed, out);
     // The numbers are the contract's; a test below holds the two lists together.
     unsigned(5, answer.outcome as u64, out);

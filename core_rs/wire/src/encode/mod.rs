@@ -7,8 +7,7 @@ mod reads;
 mod reservation;
 mod stock;
 
-use lockstock_stock::check;
-use lockstock_stock::ids::{Micros, RequestKey, Sequence};
+use lockstock_stock::ids::{Micros, Sequence};
 
 pub(crate) use answer::{append_answer, append_result, append_to_batch};
 pub(crate) use layers::{dispatch, sales};
@@ -31,14 +30,6 @@ pub(crate) fn number(sequence: Sequence) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
-/// An idempotency key in the canonical text form of a UUID; empty for the engine's own records.
-pub(crate) fn key_text(key: RequestKey) -> String {
-    if key == 0 {
-        return String::new();
-    }
-    check::key_text(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,14 +40,5 @@ mod tests {
             let made = timestamp(at);
             assert_eq!((made.seconds, made.nanos), (seconds, nanos), "{at}");
         }
-    }
-
-    #[test]
-    fn a_key_is_written_as_a_uuid() {
-        assert_eq!(
-            key_text(0x018b_cfe5_6800_7000_8000_0000_0000_0001),
-            "018bcfe5-6800-7000-8000-000000000001"
-        );
-        assert_eq!(key_text(0), "");
     }
 }

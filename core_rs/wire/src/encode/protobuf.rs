@@ -22,10 +22,15 @@ pub(super) fn nested(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<
 
 /// A string.
 pub(super) fn text(tag: u32, text: &str, out: &mut Vec<u8>) {
-    if !text.is_empty() {
+    bytes(tag, text.as_bytes(), out);
+}
+
+/// Bytes, or a string that is there as its bytes.
+pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    if !bytes.is_empty() {
         encode_key(tag, WireType::LengthDelimited, out);
-        encode_varint(text.len() as u64, out);
-        out.extend_from_slice(text.as_bytes());
+        encode_varint(bytes.len() as u64, out);
+        out.extend_from_slice(bytes);
     }
 }
 
