@@ -136,7 +136,8 @@ def run(mode: str, busy: float, only: list[str], *, with_curves: bool) -> dict[s
     began = time.monotonic()
     result = head(mode, busy)
     if mode == "long":
-        result["parts"] = long.run(scratch, say, only)
+        when = {"began": result["began"], "commit": result["commit"]}
+        result["parts"] = [{**part, **when} for part in long.run(scratch, say, only)]
     else:
         duration = QUICK if mode == "quick" else FULL
         result["duration"] = {"seconds": duration.seconds, "warm_up_seconds": duration.warm_up_seconds}
@@ -154,7 +155,12 @@ def main() -> None:
     parser.add_argument(
         "--even-if-busy", action="store_true", help="write the page although the machine is not idle"
     )
-    parser.add_argument("--only", nargs="*", default=[], help="only these cases (of `long`: parts)")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        default=[],
+        help="only these cases; of `long` only these parts, the page keeps its others",
+    )
     parser.add_argument("--without-curves", action="store_true", help="of `full`: the rows alone")
     given = parser.parse_args()
     if given.mode == "page":
@@ -176,7 +182,8 @@ def main() -> None:
         sys.exit(1)
     (SCRATCH / f"{given.mode}.json").write_text(json.dumps(result, indent=1) + "\n")
     failed = result.get("failed", {})
-    if given.mode == "quick" or given.only or failed or not (idle or given.even_if_busy):
+    some = given.only and given.mode != "long"
+    if given.mode == "quick" or some or failed or not (idle or given.even_if_busy):
         print(page.render({given.mode: result}))
         sys.exit(1 if failed else 0)
     page.keep(DOCS, given.mode, result)

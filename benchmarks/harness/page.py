@@ -53,10 +53,15 @@ def render(results: Mapping[str, Result]) -> str:
 
 
 def keep(docs: Path, mode: str, result: Result) -> None:
-    """Keeps a result where the page is made from."""
+    """Keeps a result where the page is made from; of parts that were not run again, what was kept before."""
     folder = docs / FOLDER
     folder.mkdir(exist_ok=True)
-    (folder / f"{mode}.json").write_text(json.dumps(result, indent=1) + "\n")
+    path = folder / f"{mode}.json"
+    if "parts" in result and path.exists():
+        parts = {part["key"]: part for part in json.loads(path.read_text())["parts"]}
+        parts |= {part["key"]: part for part in result["parts"]}
+        result = {**result, "parts": list(parts.values())}
+    path.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def write(docs: Path) -> None:
@@ -273,7 +278,7 @@ def _long(result: Result) -> Iterator[str]:
     yield _machine(result)
     for part in result["parts"]:
         yield f"### {part['title']}\n"
-        yield part["words"] + "\n"
+        yield f"{part['words']} Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}.\n"
         rows = [[name, value, wanted, verdict] for name, value, wanted, verdict in part["facts"]]
         yield table(["", "", "wanted", ""], rows)
         if part.get("lines"):
