@@ -94,9 +94,20 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
+        // Most are small.
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, CodecError> {
         let at = self.at;
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
+        let (mut number, mut shift) = (0_u64, 0);
+        while shift < u64::BITS {
             let byte = self.byte()?;
             let bits = u64::from(byte & 0x7F);
             let shifted = bits << shift;
@@ -108,6 +119,7 @@ impl<'a> Reader<'a> {
             if byte < 0x80 {
                 return Ok(number);
             }
+            shift += 7;
         }
         Err(CodecError::BadNumber { at })
     }
@@ -127,8 +139,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn count(&mut self, least: usize) -> Result<usize, CodecError> {
         let at = self.at;
         let length = self.number()?;
-        let most = self.left() / least.max(1);
-        usize::try_from(length).ok().filter(|count| *count <= most).ok_or(CodecError::TooLong { length, at })
+        let count = usize::try_from(length).ok();
+        let fits = |count: &usize| count.checked_mul(least.max(1)).is_some_and(|bytes| bytes <= self.left());
+        count.filter(fits).ok_or(CodecError::TooLong { length, at })
     }
 
     pub(crate) fn word32(&mut self) -> Result<u32, CodecError> {
@@ -157,10 +170,12 @@ impl<'a> Reader<'a> {
     pub(crate) fn list<T, C: FromIterator<T>>(
         &mut self,
         least: usize,
-        mut one: impl FnMut(&mut Self) -> Result<T, CodecError>,
+        one: impl FnMut(&mut Self) -> Result<T, CodecError>,
     ) -> Result<C, CodecError> {
-        let count = self.count(least)?;
-        (0..count).map(|_| one(self)).collect()
+        let left = self.count(least)?;
+        let mut things = Things { reader: self, one, left, failed: None };
+        let list = things.by_ref().collect();
+        things.failed.map_or(Ok(list), Err)
     }
 
     /// A byte of flags, of which only `known` may be set.
@@ -187,6 +202,37 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn end(&self) -> Result<(), CodecError> {
         if self.left() == 0 { Ok(()) } else { Err(CodecError::Trailing { at: self.at }) }
+    }
+}
+
+/// So many things that are read one after another, up to the first that cannot be. It says how many are to come, so
+/// that a list takes its room at once.
+struct Things<'r, 'a, F> {
+    reader: &'r mut Reader<'a>,
+    one: F,
+    left: usize,
+    failed: Option<CodecError>,
+}
+
+/// Room for so many at once at most: a count alone is not believed further.
+const ROOM_AT_ONCE: usize = 64;
+
+impl<'a, T, F: FnMut(&mut Reader<'a>) -> Result<T, CodecError>> Iterator for Things<'_, 'a, F> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        match (self.one)(self.reader) {
+            Ok(thing) => Some(thing),
+            Err(failed) => {
+                (self.left, self.failed) = (0, Some(failed));
+                None
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left.min(ROOM_AT_ONCE), Some(self.left))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::counters::{
     PoolCounter, RECEIPT_COUNTERS, ReceiptCounter, SkuCounter, TRANSFER_COUNTERS, TransferCounter,
 };
 use crate::event::{Change, Event, Exception, ExceptionKind, Fingerprint, Operation, Outcome};
-use crate::ids::{LineNo, Micros, OwnerNo, PoolIx, SHARED, SkuIx, Units, WarehouseIx};
+use crate::ids::{LineNo, Micros, OwnerNo, PoolIx, RequestKey, SHARED, SkuIx, Units, WarehouseIx};
 use crate::limits::COUNTER_MAX;
 use crate::movement::{Kind, Movement, OwnerKind, Row};
 use crate::refusal::Refusal;
@@ -79,7 +79,8 @@ impl<'s> Draft<'s> {
             own: OwnerNo(state.sequence() + 1),
             outcome: Outcome::Done,
             split_exact: true,
-            changes: Vec::new(),
+            // A lock makes two; most others one.
+            changes: Vec::with_capacity(2),
             cells: Ledger::default(),
             pools: Ledger::default(),
             skus: Ledger::default(),
@@ -153,13 +154,17 @@ impl<'s> Draft<'s> {
         q: Units,
     ) -> bool {
         let (state, row) = (self.state, kind.row());
-        let counters = self.lines.touch(line, || owner_line(state, kind.owner(), line));
+        // What this event creates starts at zero; the state is not asked for it.
+        let known = line.0 != self.own;
+        let load = || if known { owner_line(state, kind.owner(), line) } else { [0; OWNER_COUNTERS] };
+        let counters = self.lines.touch(line, load);
         let mut fits = add(counters, row.line.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.transfer.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.receipt.iter().map(|(c, sign)| (c.at(), *sign)), q);
         if let Some(warehouse) = warehouse.filter(|_| !row.allocation.is_empty()) {
             let key = (line.0, line.1, warehouse);
-            let counters = self.allocations.touch(key, || allocation(state, key));
+            let load = || if known { allocation(state, key) } else { [0; ALLOCATION_COUNTERS] };
+            let counters = self.allocations.touch(key, load);
             fits &= add(counters, row.allocation.iter().map(|(c, sign)| (c.at(), *sign)), q);
         }
         fits
@@ -188,7 +193,8 @@ impl<'s> Draft<'s> {
     }
 
     pub fn available(&self, sku: SkuIx, warehouse: WarehouseIx) -> Units {
-        self.cell(sku, warehouse).get(Counter::Available)
+        let here = self.cells.get((sku, warehouse));
+        here.map_or_else(|| self.state.available(sku, warehouse), |at| at[Counter::Available.at()])
     }
 
     /// What may be taken outside of pools, this event's movements included.
@@ -272,23 +278,23 @@ impl<'s> Draft<'s> {
 
     /// The event, but for the fingerprint: the request gives it away once the event stands.
     pub fn finish(self, operation: Operation, request: &Request<'_>) -> Event {
-        let mut event = self.finish_own(operation);
-        event.key = request.key;
-        event.reason = request.reason.into();
-        event.document = request.document.into();
-        event
+        self.event(operation, request.key, request.reason, request.document)
     }
 
     /// An event of the engine's own: nobody asked for it.
     pub fn finish_own(self, operation: Operation) -> Event {
+        self.event(operation, 0, "", "")
+    }
+
+    fn event(self, operation: Operation, key: RequestKey, reason: &str, document: &str) -> Event {
         Event {
             sequence: self.own.0,
             at: self.now,
             operation,
-            key: 0,
+            key,
             fingerprint: Fingerprint::default(),
-            reason: Box::default(),
-            document: Box::default(),
+            reason: reason.into(),
+            document: document.into(),
             outcome: self.outcome,
             split_exact: self.split_exact,
             changes: self.changes,
@@ -336,7 +342,6 @@ fn owner_line(state: &State, kind: OwnerKind, (owner, line): (OwnerNo, LineNo)) 
             state.receipt(owner).and_then(|it| it.lines.get(at)).map(|line| widened(&line.counters))
         }
     };
-    // A line that this event creates starts at zero.
     known.unwrap_or([0; OWNER_COUNTERS])
 }
 

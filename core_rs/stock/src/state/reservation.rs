@@ -63,37 +63,50 @@ impl Line {
     /// cancelled + claimed; what is wanted is no part of either; what the line has locked is what its warehouses hold locked (a presale's
     /// deposit will add quota-only locks here); returns never exceed what was shipped.
     ///
-    /// Sums in 128 bits: it judges counters that nobody has judged before.
+    /// It judges counters that nobody has judged before: a sum that would overflow is more than any counter.
     #[must_use]
     pub fn balances(&self) -> bool {
-        let mut held = [0_i128; ALLOCATION_COUNTERS];
+        let mut held = [0; ALLOCATION_COUNTERS];
         for allocation in &self.allocations {
             for (sum, units) in held.iter_mut().zip(allocation.counters.all()) {
-                if units < 0 {
-                    return false;
+                match total([*sum, units]) {
+                    Some(more) if units >= 0 => *sum = more,
+                    _ => return false,
                 }
-                *sum += i128::from(units);
             }
         }
         let counters = self.counters.all();
-        let line = |counter: LineCounter| i128::from(counters[counter.at()]);
+        let line = |counter: LineCounter| counters[counter.at()];
         let at = |counter: AllocationCounter| held[counter.at()];
+        let requested = total([
+            line(LineCounter::Locked),
+            line(LineCounter::Deducted),
+            line(LineCounter::Unlocked),
+            line(LineCounter::Expired),
+        ]);
+        let deducted = total([
+            at(AllocationCounter::Allocated),
+            at(AllocationCounter::Picking),
+            at(AllocationCounter::Shipped),
+            line(LineCounter::Cancelled),
+            line(LineCounter::Claimed),
+        ]);
+        let returned = total([line(LineCounter::Returned), at(AllocationCounter::Returning)]);
         counters.iter().all(|units| *units >= 0)
-            && line(LineCounter::Requested)
-                == line(LineCounter::Locked)
-                    + line(LineCounter::Deducted)
-                    + line(LineCounter::Unlocked)
-                    + line(LineCounter::Expired)
-            && line(LineCounter::Deducted)
-                == at(AllocationCounter::Allocated)
-                    + at(AllocationCounter::Picking)
-                    + at(AllocationCounter::Shipped)
-                    + line(LineCounter::Cancelled)
-                    + line(LineCounter::Claimed)
+            && requested == Some(line(LineCounter::Requested))
+            && deducted == Some(line(LineCounter::Deducted))
             && line(LineCounter::Locked) == at(AllocationCounter::Locked)
-            && line(LineCounter::Returned) + at(AllocationCounter::Returning)
-                <= at(AllocationCounter::Shipped)
+            && returned.is_some_and(|returned| returned <= at(AllocationCounter::Shipped))
     }
+}
+
+/// The sum, if there is a number for it.
+fn total<const N: usize>(units: [Units; N]) -> Option<Units> {
+    let (sum, overflow) = units.iter().fold((0_i64, false), |(sum, overflow), units| {
+        let (sum, more) = sum.overflowing_add(*units);
+        (sum, overflow | more)
+    });
+    (!overflow).then_some(sum)
 }
 
 /// How a reservation stands: the first that fits of `RefundDue`, `Locked`, `Deducted`, `Placed`, `Shipped`,
@@ -148,6 +161,15 @@ impl Terms {
             refund_due: false,
         }
     }
+
+    /// Whether nothing is said but a region.
+    fn are_plain(&self) -> bool {
+        let Self { source, destination, max_parcels, channel, buyer, attributes, refund_due } = self;
+        matches!(source, Source::Region(_))
+            && destination.is_empty()
+            && attributes.is_empty()
+            && (*max_parcels, *channel, *buyer, *refund_due) == (0, None, 0, false)
+    }
 }
 
 /// A reservation. There are millions: what most do not have stands elsewhere.
@@ -183,7 +205,7 @@ impl Reservation {
         lines: Few<Line>,
     ) -> Self {
         let region = terms.source.region().unwrap_or(RegionIx(0));
-        let terms = (terms != Terms::plain(region)).then(|| Box::new(terms));
+        let terms = (!terms.are_plain()).then(|| Box::new(terms));
         Self { no, id: id.into(), created_at, deadline, extensions: 0, version: no.0, lines, region, terms }
     }
 
