@@ -234,7 +234,7 @@ impl<'s> Draft<'s> {
 
     /// The cells this event touches, in the order of first use.
     pub fn touched(&self) -> impl Iterator<Item = (SkuIx, WarehouseIx)> + '_ {
-        self.cells.entries().map(|(key, _)| *key)
+        self.cells.entries().map(|(key, _)| key)
     }
 
     /// Good units leave a warehouse only if they are on its books: to be asked after the last movement.
@@ -243,10 +243,10 @@ impl<'s> Draft<'s> {
         for ((sku, warehouse), counters) in self.cells.entries() {
             let after = good(&Cell(*counters));
             if after < 0 {
-                let held = good(&self.state.cell(*sku, *warehouse));
+                let held = good(&self.state.cell(sku, warehouse));
                 return Err(Refusal::OnHandShort {
-                    sku: self.state.sku(*sku).id.to_string(),
-                    warehouse: self.state.warehouse(*warehouse).id.to_string(),
+                    sku: self.state.sku(sku).id.to_string(),
+                    warehouse: self.state.warehouse(warehouse).id.to_string(),
                     asked: held - after,
                     held,
                 });
@@ -262,11 +262,11 @@ impl<'s> Draft<'s> {
             .entries()
             .filter(|(sku, counters)| counters[FREE_CHANGE] < 0 && self.free(*sku) < 0)
             .filter_map(|(sku, _)| {
-                let warehouse = self.touched().find(|(at, place)| at == sku && self.is_active(*place))?.1;
-                let quantity = -self.free(*sku);
+                let warehouse = self.touched().find(|(at, place)| *at == sku && self.is_active(*place))?.1;
+                let quantity = -self.free(sku);
                 Some(Exception {
                     kind: ExceptionKind::PoolShort,
-                    sku: *sku,
+                    sku,
                     warehouse,
                     quantity,
                     reservation: None,

@@ -12,7 +12,8 @@ const SEARCHED: usize = 16;
 /// Nearly every event touches one key of each: the first stands here, so that it costs no memory elsewhere.
 #[derive(Debug)]
 pub(super) struct Ledger<K, const N: usize> {
-    first: Option<(K, [Units; N])>,
+    first: Option<K>,
+    counters: [Units; N],
     others: Option<Box<Others<K, N>>>,
 }
 
@@ -26,7 +27,7 @@ struct Others<K, const N: usize> {
 
 impl<K, const N: usize> Default for Ledger<K, N> {
     fn default() -> Self {
-        Self { first: None, others: None }
+        Self { first: None, counters: [0; N], others: None }
     }
 }
 
@@ -59,8 +60,12 @@ impl<K: Copy + Ord, const N: usize> Others<K, N> {
 impl<K: Copy + Ord, const N: usize> Ledger<K, N> {
     /// The counters of a key; `load` gives them when it is touched for the first time.
     pub fn touch(&mut self, key: K, load: impl FnOnce() -> [Units; N]) -> &mut [Units; N] {
-        if self.first.as_ref().is_none_or(|(at, _)| *at == key) {
-            return &mut self.first.get_or_insert_with(|| (key, load())).1;
+        if self.first.is_none() {
+            (self.first, self.counters) = (Some(key), load());
+            return &mut self.counters;
+        }
+        if self.first == Some(key) {
+            return &mut self.counters;
         }
         let others = self.others.get_or_insert_default();
         let at = others.find(key).unwrap_or_else(|| others.push(key, load()));
@@ -69,18 +74,17 @@ impl<K: Copy + Ord, const N: usize> Ledger<K, N> {
 
     /// The counters of a key, if it was ever touched.
     pub fn get(&self, key: K) -> Option<&[Units; N]> {
-        match &self.first {
-            Some((at, counters)) if *at == key => Some(counters),
-            _ => {
-                let others = self.others.as_deref()?;
-                others.find(key).map(|at| &others.entries[at].1)
-            }
+        if self.first == Some(key) {
+            return Some(&self.counters);
         }
+        let others = self.others.as_deref()?;
+        others.find(key).map(|at| &others.entries[at].1)
     }
 
     /// Everything that was touched, in the order of first use.
-    pub fn entries(&self) -> impl Iterator<Item = &(K, [Units; N])> {
-        self.first.iter().chain(self.others.iter().flat_map(|others| &others.entries))
+    pub fn entries(&self) -> impl Iterator<Item = (K, &[Units; N])> {
+        let others = self.others.iter().flat_map(|others| &others.entries);
+        self.first.map(|key| (key, &self.counters)).into_iter().chain(others.map(|(key, all)| (*key, all)))
     }
 }
 
@@ -99,6 +103,6 @@ mod tests {
             assert_eq!(ledger.touch(key * 7, || [0]), &[i64::from(key) + 1]);
         }
         assert_eq!(ledger.get(1), None);
-        assert!(ledger.entries().map(|(key, _)| *key).eq((0..100).map(|key| key * 7)));
+        assert!(ledger.entries().map(|(key, _)| key).eq((0..100).map(|key| key * 7)));
     }
 }

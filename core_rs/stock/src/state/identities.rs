@@ -211,11 +211,12 @@ impl State {
     ) -> Result<(), Violation> {
         let Some(line) = line_at(&reservation.lines, number) else { return Ok(()) };
         let place = || self.at_line(&reservation.id, number, line.sku);
-        if let Some(at) = out_of_range(&line.counters.all(), None) {
+        let counters = line.counters.all();
+        if let Some(at) = out_of_range(&counters, None) {
             let place = Place { counter: Some(LineCounter::ALL[at].name()), ..place() };
             return Err(broken(sequence, Identity::Range, place));
         }
-        if line.balances() { Ok(()) } else { Err(broken(sequence, Identity::Line, place())) }
+        if line.balances_with(&counters) { Ok(()) } else { Err(broken(sequence, Identity::Line, place())) }
     }
 
     fn transfer_line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {

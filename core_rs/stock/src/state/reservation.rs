@@ -66,6 +66,12 @@ impl Line {
     /// It judges counters that nobody has judged before: a sum that would overflow is more than any counter.
     #[must_use]
     pub fn balances(&self) -> bool {
+        let counters = self.counters.all();
+        counters.iter().all(|units| *units >= 0) && self.balances_with(&counters)
+    }
+
+    /// The same of a line whose counters, none of which is below zero, are at hand.
+    pub(crate) fn balances_with(&self, counters: &[Units; LINE_COUNTERS]) -> bool {
         let mut held = [0; ALLOCATION_COUNTERS];
         for allocation in &self.allocations {
             for (sum, units) in held.iter_mut().zip(allocation.counters.all()) {
@@ -75,7 +81,6 @@ impl Line {
                 }
             }
         }
-        let counters = self.counters.all();
         let line = |counter: LineCounter| counters[counter.at()];
         let at = |counter: AllocationCounter| held[counter.at()];
         let requested = total([
@@ -92,8 +97,7 @@ impl Line {
             line(LineCounter::Claimed),
         ]);
         let returned = total([line(LineCounter::Returned), at(AllocationCounter::Returning)]);
-        counters.iter().all(|units| *units >= 0)
-            && requested == Some(line(LineCounter::Requested))
+        requested == Some(line(LineCounter::Requested))
             && deducted == Some(line(LineCounter::Deducted))
             && line(LineCounter::Locked) == at(AllocationCounter::Locked)
             && returned.is_some_and(|returned| returned <= at(AllocationCounter::Shipped))

@@ -34,13 +34,27 @@ impl<K: Copy + Ord, V> Page<K, V> {
         Self { first: key, entries }
     }
 
-    /// Where a key stands, or where it would; at either end without a search.
+    fn key_at(&self, at: usize) -> Option<K> {
+        self.entries.get(at).map(|(key, _)| *key)
+    }
+
+    /// Where a key stands, or where it would. Mostly that is at the beginning or close to the end: from there it is
+    /// looked for in steps that double.
     fn find(&self, key: K) -> Result<usize, usize> {
-        match (self.entries.front(), self.entries.back()) {
-            (Some((oldest, _)), _) if *oldest == key => Ok(0),
-            (_, Some((newest, _))) if *newest < key => Err(self.entries.len()),
-            _ => self.entries.binary_search_by_key(&key, |(key, _)| *key),
+        if self.first >= key {
+            return if self.first == key { Ok(0) } else { Err(0) };
         }
+        let (mut high, mut step) = (self.entries.len(), 1);
+        while high > step && self.key_at(high - step) > Some(key) {
+            (high, step) = (high - step, step * 2);
+        }
+        // The key at `low` is not larger; all from `high` on are.
+        let mut low = high.saturating_sub(step);
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if self.key_at(middle) > Some(key) { high = middle } else { low = middle }
+        }
+        if self.key_at(low) == Some(key) { Ok(low) } else { Err(high) }
     }
 
     fn is_full(&self) -> bool {
