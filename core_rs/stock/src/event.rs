@@ -347,10 +347,7 @@ pub struct DocumentChange {
 }
 
 /// One effect. They are applied in order.
-///
-/// Of a size that a power of two of bytes holds a power of two of: allocators are quickest there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[repr(align(32))]
 pub enum Change {
     /// Units moved.
     Movement(Movement),

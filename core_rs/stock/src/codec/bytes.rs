@@ -54,6 +54,9 @@ impl Writer<'_> {
     }
 }
 
+/// How far the seven bits of each byte of a number stand to the left.
+const SHIFTS: [u32; 10] = [0, 7, 14, 21, 28, 35, 42, 49, 56, 63];
+
 /// Reads from a slice.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -65,6 +68,7 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
+    #[inline]
     pub(crate) const fn at(&self) -> usize {
         self.at
     }
@@ -73,6 +77,7 @@ impl<'a> Reader<'a> {
         self.bytes.len().saturating_sub(self.at)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
         let end = end.ok_or(CodecError::Truncated { at: self.bytes.len() })?;
@@ -81,11 +86,13 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let at = self.at;
         <[u8; N]>::try_from(self.take(N)?).map_err(|_| CodecError::Truncated { at })
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, CodecError> {
         let at = self.at;
         let byte = *self.bytes.get(at).ok_or(CodecError::Truncated { at })?;
@@ -93,6 +100,7 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
+    #[inline]
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
         // Most are small.
         match self.bytes.get(self.at) {
@@ -106,29 +114,34 @@ impl<'a> Reader<'a> {
 
     fn long_number(&mut self) -> Result<u64, CodecError> {
         let at = self.at;
-        let (mut number, mut shift) = (0_u64, 0);
-        while shift < u64::BITS {
-            let byte = self.byte()?;
+        let bytes = self.bytes.get(at..).unwrap_or_default();
+        let mut number = 0_u64;
+        for (length, (byte, shift)) in (1..).zip(bytes.iter().zip(SHIFTS)) {
             let bits = u64::from(byte & 0x7F);
             let shifted = bits << shift;
             // The tenth byte has room for one bit; a last byte of zero says nothing.
-            if shifted >> shift != bits || (byte == 0 && shift > 0) {
+            if shifted >> shift != bits || (*byte == 0 && shift > 0) {
                 return Err(CodecError::BadNumber { at });
             }
             number |= shifted;
-            if byte < 0x80 {
+            if *byte < 0x80 {
+                self.at += length;
                 return Ok(number);
             }
-            shift += 7;
+        }
+        if bytes.len() < SHIFTS.len() {
+            return Err(CodecError::Truncated { at: self.bytes.len() });
         }
         Err(CodecError::BadNumber { at })
     }
 
+    #[inline]
     pub(crate) fn number32(&mut self) -> Result<u32, CodecError> {
         let at = self.at;
         u32::try_from(self.number()?).map_err(|_| CodecError::BadNumber { at })
     }
 
+    #[inline]
     pub(crate) fn signed(&mut self) -> Result<i64, CodecError> {
         let number = self.number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
@@ -144,14 +157,17 @@ impl<'a> Reader<'a> {
         count.filter(fits).ok_or(CodecError::TooLong { length, at })
     }
 
+    #[inline]
     pub(crate) fn word32(&mut self) -> Result<u32, CodecError> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn word64(&mut self) -> Result<u64, CodecError> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn word128(&mut self) -> Result<u128, CodecError> {
         self.array().map(u128::from_be_bytes)
     }
@@ -179,6 +195,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A byte of flags, of which only `known` may be set.
+    #[inline]
     pub(crate) fn flags(&mut self, known: u8) -> Result<u8, CodecError> {
         let at = self.at;
         let flags = self.byte()?;
@@ -190,6 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that stands for one of a list.
+    #[inline]
     pub(crate) fn one_of<T>(
         &mut self,
         what: &'static str,

@@ -293,13 +293,18 @@ impl<'s> Draft<'s> {
             operation,
             key,
             fingerprint: Fingerprint::default(),
-            reason: reason.into(),
-            document: document.into(),
+            reason: kept(reason),
+            document: kept(document),
             outcome: self.outcome,
             split_exact: self.split_exact,
             changes: self.changes,
         }
     }
+}
+
+/// A text of the caller's; most say nothing.
+fn kept(text: &str) -> Box<str> {
+    if text.is_empty() { Box::default() } else { text.into() }
 }
 
 /// Adds to counters; false where one would pass its bound.

@@ -34,8 +34,8 @@ impl<K: Copy + Ord, V> Page<K, V> {
         Self { first: key, entries }
     }
 
-    fn key_at(&self, at: usize) -> Option<K> {
-        self.entries.get(at).map(|(key, _)| *key)
+    fn is_beyond(&self, at: usize, key: K) -> bool {
+        self.entries.get(at).is_some_and(|(at, _)| *at > key)
     }
 
     /// Where a key stands, or where it would. Mostly that is at the beginning or close to the end: from there it is
@@ -45,16 +45,16 @@ impl<K: Copy + Ord, V> Page<K, V> {
             return if self.first == key { Ok(0) } else { Err(0) };
         }
         let (mut high, mut step) = (self.entries.len(), 1);
-        while high > step && self.key_at(high - step) > Some(key) {
+        while high > step && self.is_beyond(high - step, key) {
             (high, step) = (high - step, step * 2);
         }
         // The key at `low` is not larger; all from `high` on are.
         let mut low = high.saturating_sub(step);
         while high - low > 1 {
             let middle = low.midpoint(high);
-            if self.key_at(middle) > Some(key) { high = middle } else { low = middle }
+            if self.is_beyond(middle, key) { high = middle } else { low = middle }
         }
-        if self.key_at(low) == Some(key) { Ok(low) } else { Err(high) }
+        if self.entries.get(low).is_some_and(|(at, _)| *at == key) { Ok(low) } else { Err(high) }
     }
 
     fn is_full(&self) -> bool {
