@@ -324,6 +324,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_whose_sums_pass_all_numbers_balances_never() {
+        let line = |units: Units, expired: Units| {
+            let mut counters = [0; LINE_COUNTERS];
+            counters[LineCounter::Requested.at()] = 1;
+            counters[LineCounter::Locked.at()] = units;
+            counters[LineCounter::Unlocked.at()] = units;
+            counters[LineCounter::Expired.at()] = expired;
+            let mut held = [0; ALLOCATION_COUNTERS];
+            held[AllocationCounter::Locked.at()] = units;
+            let allocations = Few::from([Allocation { warehouse: WarehouseIx(0), counters: held.into() }]);
+            let (sku, pool, policy) = (SkuIx(0), PoolIx(0), DeductionPolicy::OnOrder);
+            Line { sku, pool, policy, counters: counters.into(), allocations }
+        };
+        assert!(line(0, 1).balances());
+        // Twice the largest number and three are one, for who lets sums wrap.
+        assert!(!line(Units::MAX, 3).balances());
+    }
+
+    #[test]
     fn a_reservation_of_one_line_is_small() {
         assert_eq!((size_of::<Allocation>(), size_of::<Line>()), (24, 56));
         assert_eq!((size_of::<Few<Allocation>>(), size_of::<Few<Line>>()), (24, 56));

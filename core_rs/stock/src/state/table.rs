@@ -468,6 +468,18 @@ mod tests {
     }
 
     #[test]
+    fn who_is_not_led_to_is_lost_though_the_last_look_was_at_him() {
+        let mut owners = filled(0..100);
+        assert!(owners.lost().is_none());
+        owners.numbers.remove(OwnerNo(50));
+        assert!(owners.find("R-50").is_some() && owners.get(OwnerNo(50)).is_some(), "the hint leads there");
+        assert_eq!(owners.lost().map(|owner| owner.no), Some(OwnerNo(50)));
+        owners.unname("R-7");
+        assert!(owners.get(OwnerNo(7)).is_some());
+        assert_eq!(owners.lost().map(|owner| owner.no), Some(OwnerNo(7)));
+    }
+
+    #[test]
     fn an_id_is_given_once_and_numbers_grow() {
         let mut owners = filled(0..1_000);
         assert!(!owners.push(Named { no: OwnerNo(1_000), ..named(7) }), "an id that is taken");
