@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, Counters, LINE_COUNTERS, LineCounter};
-use crate::event::{DeductionPolicy, Source};
+use crate::event::{DeductionPolicy, NewReservation, Source};
 use crate::few::Few;
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, Units, WarehouseIx};
 use crate::name::Name;
@@ -166,13 +166,30 @@ impl Terms {
         }
     }
 
-    /// Whether nothing is said but a region.
-    fn are_plain(&self) -> bool {
-        let Self { source, destination, max_parcels, channel, buyer, attributes, refund_due } = self;
-        matches!(source, Source::Region(_))
+    /// What a new reservation says, where that is more than a region.
+    pub(crate) fn of(new: &NewReservation) -> Option<Box<Self>> {
+        let NewReservation { source, destination, max_parcels, channel, buyer, attributes, .. } = new;
+        let plain = matches!(source, Source::Region(_))
             && destination.is_empty()
             && attributes.is_empty()
-            && (*max_parcels, *channel, *buyer, *refund_due) == (0, None, 0, false)
+            && (*max_parcels, *channel, *buyer) == (0, None, 0);
+        (!plain).then(|| {
+            Box::new(Self {
+                source: source.clone(),
+                destination: destination.clone(),
+                max_parcels: *max_parcels,
+                channel: *channel,
+                buyer: *buyer,
+                attributes: attributes.clone(),
+                refund_due: false,
+            })
+        })
+    }
+
+    /// The same, where it is more than a region.
+    pub(crate) fn said(self) -> Option<Box<Self>> {
+        let plain = self.source.region().is_some_and(|region| self == Self::plain(region));
+        (!plain).then(|| Box::new(self))
     }
 }
 
@@ -203,13 +220,11 @@ impl Reservation {
     pub(crate) fn new(
         no: OwnerNo,
         id: &str,
-        terms: Terms,
+        (region, terms): (RegionIx, Option<Box<Terms>>),
         created_at: Micros,
         deadline: Micros,
         lines: Few<Line>,
     ) -> Self {
-        let region = terms.source.region().unwrap_or(RegionIx(0));
-        let terms = (!terms.are_plain()).then(|| Box::new(terms));
         Self { no, id: id.into(), created_at, deadline, extensions: 0, version: no.0, lines, region, terms }
     }
 
