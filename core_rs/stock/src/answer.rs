@@ -80,7 +80,11 @@ impl State {
             at: event.at,
             key: event.key,
             outcome: event.outcome,
-            owner: owner.and_then(|(kind, no)| self.owner_name(kind, no)),
+            owner: owner.and_then(|(kind, no)| match event.changes.first() {
+                // Nearly every event that creates one says so first, and has its name at hand.
+                Some(Change::Reservation(new)) if kind == OwnerKind::Reservation => Some(Arc::from(&*new.id)),
+                _ => self.owner_name(kind, no),
+            }),
             deadline: None,
             movements: Few::new(),
             refused: Vec::new(),

@@ -24,15 +24,15 @@ impl<T> Few<T> {
 
     /// Appends.
     pub fn push(&mut self, one: T) {
-        *self = match std::mem::take(self) {
-            Self::Many(None) => Self::One(one),
-            Self::Many(Some(list)) if list.is_empty() => Self::One(one),
-            Self::Many(Some(mut list)) => {
-                list.push(one);
-                Self::Many(Some(list))
+        match self {
+            Self::Many(Some(list)) if !list.is_empty() => list.push(one),
+            Self::Many(_) => *self = Self::One(one),
+            Self::One(_) => {
+                if let Self::One(first) = std::mem::take(self) {
+                    *self = Self::many(vec![first, one]);
+                }
             }
-            Self::One(first) => Self::many(vec![first, one]),
-        };
+        }
     }
 
     /// Takes the last away.

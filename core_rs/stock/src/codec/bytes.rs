@@ -54,6 +54,9 @@ impl Writer<'_> {
     }
 }
 
+/// How far the seven bits of each byte of a number stand to the left.
+const SHIFTS: [u32; 10] = [0, 7, 14, 21, 28, 35, 42, 49, 56, 63];
+
 /// Reads from a slice.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
@@ -65,6 +68,7 @@ impl<'a> Reader<'a> {
         Self { bytes, at: 0 }
     }
 
+    #[inline]
     pub(crate) const fn at(&self) -> usize {
         self.at
     }
@@ -73,6 +77,7 @@ impl<'a> Reader<'a> {
         self.bytes.len().saturating_sub(self.at)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len());
         let end = end.ok_or(CodecError::Truncated { at: self.bytes.len() })?;
@@ -81,11 +86,13 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
         let at = self.at;
         <[u8; N]>::try_from(self.take(N)?).map_err(|_| CodecError::Truncated { at })
     }
 
+    #[inline]
     pub(crate) fn byte(&mut self) -> Result<u8, CodecError> {
         let at = self.at;
         let byte = *self.bytes.get(at).ok_or(CodecError::Truncated { at })?;
@@ -93,30 +100,48 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
+    #[inline]
     pub(crate) fn number(&mut self) -> Result<u64, CodecError> {
+        // Most are small.
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte < 0x80 => {
+                self.at += 1;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Result<u64, CodecError> {
         let at = self.at;
+        let bytes = self.bytes.get(at..).unwrap_or_default();
         let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
+        for (length, (byte, shift)) in (1..).zip(bytes.iter().zip(SHIFTS)) {
             let bits = u64::from(byte & 0x7F);
             let shifted = bits << shift;
             // The tenth byte has room for one bit; a last byte of zero says nothing.
-            if shifted >> shift != bits || (byte == 0 && shift > 0) {
+            if shifted >> shift != bits || (*byte == 0 && shift > 0) {
                 return Err(CodecError::BadNumber { at });
             }
             number |= shifted;
-            if byte < 0x80 {
+            if *byte < 0x80 {
+                self.at += length;
                 return Ok(number);
             }
+        }
+        if bytes.len() < SHIFTS.len() {
+            return Err(CodecError::Truncated { at: self.bytes.len() });
         }
         Err(CodecError::BadNumber { at })
     }
 
+    #[inline]
     pub(crate) fn number32(&mut self) -> Result<u32, CodecError> {
         let at = self.at;
         u32::try_from(self.number()?).map_err(|_| CodecError::BadNumber { at })
     }
 
+    #[inline]
     pub(crate) fn signed(&mut self) -> Result<i64, CodecError> {
         let number = self.number()?;
         Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
@@ -127,18 +152,22 @@ impl<'a> Reader<'a> {
     pub(crate) fn count(&mut self, least: usize) -> Result<usize, CodecError> {
         let at = self.at;
         let length = self.number()?;
-        let most = self.left() / least.max(1);
-        usize::try_from(length).ok().filter(|count| *count <= most).ok_or(CodecError::TooLong { length, at })
+        let count = usize::try_from(length).ok();
+        let fits = |count: &usize| count.checked_mul(least.max(1)).is_some_and(|bytes| bytes <= self.left());
+        count.filter(fits).ok_or(CodecError::TooLong { length, at })
     }
 
+    #[inline]
     pub(crate) fn word32(&mut self) -> Result<u32, CodecError> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn word64(&mut self) -> Result<u64, CodecError> {
         self.array().map(u64::from_le_bytes)
     }
 
+    #[inline]
     pub(crate) fn word128(&mut self) -> Result<u128, CodecError> {
         self.array().map(u128::from_be_bytes)
     }
@@ -157,13 +186,16 @@ impl<'a> Reader<'a> {
     pub(crate) fn list<T, C: FromIterator<T>>(
         &mut self,
         least: usize,
-        mut one: impl FnMut(&mut Self) -> Result<T, CodecError>,
+        one: impl FnMut(&mut Self) -> Result<T, CodecError>,
     ) -> Result<C, CodecError> {
-        let count = self.count(least)?;
-        (0..count).map(|_| one(self)).collect()
+        let left = self.count(least)?;
+        let mut things = Things { reader: self, one, left, failed: None };
+        let list = things.by_ref().collect();
+        things.failed.map_or(Ok(list), Err)
     }
 
     /// A byte of flags, of which only `known` may be set.
+    #[inline]
     pub(crate) fn flags(&mut self, known: u8) -> Result<u8, CodecError> {
         let at = self.at;
         let flags = self.byte()?;
@@ -175,6 +207,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that stands for one of a list.
+    #[inline]
     pub(crate) fn one_of<T>(
         &mut self,
         what: &'static str,
@@ -187,6 +220,37 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn end(&self) -> Result<(), CodecError> {
         if self.left() == 0 { Ok(()) } else { Err(CodecError::Trailing { at: self.at }) }
+    }
+}
+
+/// So many things that are read one after another, up to the first that cannot be. It says how many are to come, so
+/// that a list takes its room at once.
+struct Things<'r, 'a, F> {
+    reader: &'r mut Reader<'a>,
+    one: F,
+    left: usize,
+    failed: Option<CodecError>,
+}
+
+/// Room for so many at once at most: a count alone is not believed further.
+const ROOM_AT_ONCE: usize = 64;
+
+impl<'a, T, F: FnMut(&mut Reader<'a>) -> Result<T, CodecError>> Iterator for Things<'_, 'a, F> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        match (self.one)(self.reader) {
+            Ok(thing) => Some(thing),
+            Err(failed) => {
+                (self.left, self.failed) = (0, Some(failed));
+                None
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left.min(ROOM_AT_ONCE), Some(self.left))
     }
 }
 

@@ -159,6 +159,7 @@ impl Record for Reservation {
             attributes: order.attributes,
             refund_due: reader.flags(1)? == 1,
         };
+        let terms = (terms.source.region().unwrap_or(RegionIx(0)), terms.said());
         let lines = reader.list(LINE_BYTES_MIN, |reader| read_line(reader, bounds))?;
         let mut reservation = Self::new(no, id, terms, created_at, order.deadline, lines);
         (reservation.extensions, reservation.version) = (extensions, version);

@@ -71,11 +71,11 @@ pub(super) fn adjust(
     };
     if let Some(counter) = needs {
         for ((sku, warehouse), [asked]) in cells.entries() {
-            holds(draft, counter, *sku, *warehouse, *asked)?;
+            holds(draft, counter, sku, warehouse, *asked)?;
         }
     }
     if rule.takes == Takes::Surplus {
-        surplus_covers(draft, cells.entries().map(|((sku, warehouse), [asked])| (*sku, *warehouse, *asked)))?;
+        surplus_covers(draft, cells.entries().map(|((sku, warehouse), [asked])| (sku, warehouse, *asked)))?;
     }
     for (sku, warehouse, quantity) in found {
         draft.post(rule.kind, Spot::stock(sku, warehouse), quantity)?;
@@ -124,9 +124,9 @@ pub(super) fn surplus_covers(
         }
     }
     for (sku, [asked]) in sums.entries() {
-        let surplus = draft.free(*sku);
+        let surplus = draft.free(sku);
         if *asked > 0 && *asked > surplus {
-            let sku = draft.state.sku(*sku).id.to_string();
+            let sku = draft.state.sku(sku).id.to_string();
             return Err(Refusal::SurplusShort { sku, asked: *asked, surplus });
         }
     }

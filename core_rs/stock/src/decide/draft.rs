@@ -8,7 +8,7 @@ use crate::counters::{
     PoolCounter, RECEIPT_COUNTERS, ReceiptCounter, SkuCounter, TRANSFER_COUNTERS, TransferCounter,
 };
 use crate::event::{Change, Event, Exception, ExceptionKind, Fingerprint, Operation, Outcome};
-use crate::ids::{LineNo, Micros, OwnerNo, PoolIx, SHARED, SkuIx, Units, WarehouseIx};
+use crate::ids::{LineNo, Micros, OwnerNo, PoolIx, RequestKey, SHARED, SkuIx, Units, WarehouseIx};
 use crate::limits::COUNTER_MAX;
 use crate::movement::{Kind, Movement, OwnerKind, Row};
 use crate::refusal::Refusal;
@@ -79,7 +79,8 @@ impl<'s> Draft<'s> {
             own: OwnerNo(state.sequence() + 1),
             outcome: Outcome::Done,
             split_exact: true,
-            changes: Vec::new(),
+            // A lock makes two; most others one.
+            changes: Vec::with_capacity(2),
             cells: Ledger::default(),
             pools: Ledger::default(),
             skus: Ledger::default(),
@@ -153,13 +154,17 @@ impl<'s> Draft<'s> {
         q: Units,
     ) -> bool {
         let (state, row) = (self.state, kind.row());
-        let counters = self.lines.touch(line, || owner_line(state, kind.owner(), line));
+        // What this event creates starts at zero; the state is not asked for it.
+        let known = line.0 != self.own;
+        let load = || if known { owner_line(state, kind.owner(), line) } else { [0; OWNER_COUNTERS] };
+        let counters = self.lines.touch(line, load);
         let mut fits = add(counters, row.line.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.transfer.iter().map(|(c, sign)| (c.at(), *sign)), q)
             && add(counters, row.receipt.iter().map(|(c, sign)| (c.at(), *sign)), q);
         if let Some(warehouse) = warehouse.filter(|_| !row.allocation.is_empty()) {
             let key = (line.0, line.1, warehouse);
-            let counters = self.allocations.touch(key, || allocation(state, key));
+            let load = || if known { allocation(state, key) } else { [0; ALLOCATION_COUNTERS] };
+            let counters = self.allocations.touch(key, load);
             fits &= add(counters, row.allocation.iter().map(|(c, sign)| (c.at(), *sign)), q);
         }
         fits
@@ -188,7 +193,8 @@ impl<'s> Draft<'s> {
     }
 
     pub fn available(&self, sku: SkuIx, warehouse: WarehouseIx) -> Units {
-        self.cell(sku, warehouse).get(Counter::Available)
+        let here = self.cells.get((sku, warehouse));
+        here.map_or_else(|| self.state.available(sku, warehouse), |at| at[Counter::Available.at()])
     }
 
     /// What may be taken outside of pools, this event's movements included.
@@ -228,7 +234,7 @@ impl<'s> Draft<'s> {
 
     /// The cells this event touches, in the order of first use.
     pub fn touched(&self) -> impl Iterator<Item = (SkuIx, WarehouseIx)> + '_ {
-        self.cells.entries().map(|(key, _)| *key)
+        self.cells.entries().map(|(key, _)| key)
     }
 
     /// Good units leave a warehouse only if they are on its books: to be asked after the last movement.
@@ -237,10 +243,10 @@ impl<'s> Draft<'s> {
         for ((sku, warehouse), counters) in self.cells.entries() {
             let after = good(&Cell(*counters));
             if after < 0 {
-                let held = good(&self.state.cell(*sku, *warehouse));
+                let held = good(&self.state.cell(sku, warehouse));
                 return Err(Refusal::OnHandShort {
-                    sku: self.state.sku(*sku).id.to_string(),
-                    warehouse: self.state.warehouse(*warehouse).id.to_string(),
+                    sku: self.state.sku(sku).id.to_string(),
+                    warehouse: self.state.warehouse(warehouse).id.to_string(),
                     asked: held - after,
                     held,
                 });
@@ -256,11 +262,11 @@ impl<'s> Draft<'s> {
             .entries()
             .filter(|(sku, counters)| counters[FREE_CHANGE] < 0 && self.free(*sku) < 0)
             .filter_map(|(sku, _)| {
-                let warehouse = self.touched().find(|(at, place)| at == sku && self.is_active(*place))?.1;
-                let quantity = -self.free(*sku);
+                let warehouse = self.touched().find(|(at, place)| *at == sku && self.is_active(*place))?.1;
+                let quantity = -self.free(sku);
                 Some(Exception {
                     kind: ExceptionKind::PoolShort,
-                    sku: *sku,
+                    sku,
                     warehouse,
                     quantity,
                     reservation: None,
@@ -272,28 +278,33 @@ impl<'s> Draft<'s> {
 
     /// The event, but for the fingerprint: the request gives it away once the event stands.
     pub fn finish(self, operation: Operation, request: &Request<'_>) -> Event {
-        let mut event = self.finish_own(operation);
-        event.key = request.key;
-        event.reason = request.reason.into();
-        event.document = request.document.into();
-        event
+        self.event(operation, request.key, request.reason, request.document)
     }
 
     /// An event of the engine's own: nobody asked for it.
     pub fn finish_own(self, operation: Operation) -> Event {
+        self.event(operation, 0, "", "")
+    }
+
+    fn event(self, operation: Operation, key: RequestKey, reason: &str, document: &str) -> Event {
         Event {
             sequence: self.own.0,
             at: self.now,
             operation,
-            key: 0,
+            key,
             fingerprint: Fingerprint::default(),
-            reason: Box::default(),
-            document: Box::default(),
+            reason: kept(reason),
+            document: kept(document),
             outcome: self.outcome,
             split_exact: self.split_exact,
             changes: self.changes,
         }
     }
+}
+
+/// A text of the caller's; most say nothing.
+fn kept(text: &str) -> Box<str> {
+    if text.is_empty() { Box::default() } else { text.into() }
 }
 
 /// Adds to counters; false where one would pass its bound.
@@ -336,7 +347,6 @@ fn owner_line(state: &State, kind: OwnerKind, (owner, line): (OwnerNo, LineNo)) 
             state.receipt(owner).and_then(|it| it.lines.get(at)).map(|line| widened(&line.counters))
         }
     };
-    // A line that this event creates starts at zero.
     known.unwrap_or([0; OWNER_COUNTERS])
 }
 

@@ -135,5 +135,5 @@ pub(super) fn summed(state: &State, lines: &[SkuPart<'_>]) -> Result<Vec<(SkuIx,
             part.quantity.ok_or_else(|| Refusal::FieldRequired { field: "lines.quantity".to_owned() })?;
         find::summed(&mut sums.touch(sku, || [0])[0], quantity)?;
     }
-    Ok(sums.entries().map(|(sku, [units])| (*sku, *units)).collect())
+    Ok(sums.entries().map(|(sku, [units])| (sku, *units)).collect())
 }

@@ -12,58 +12,79 @@ const SEARCHED: usize = 16;
 /// Nearly every event touches one key of each: the first stands here, so that it costs no memory elsewhere.
 #[derive(Debug)]
 pub(super) struct Ledger<K, const N: usize> {
-    first: Option<(K, [Units; N])>,
-    others: Vec<(K, [Units; N])>,
-    /// Places among the others, once they are many. Ordered, for keys are numbers that callers may choose.
+    first: Option<K>,
+    counters: [Units; N],
+    others: Option<Box<Others<K, N>>>,
+}
+
+/// Whatever was touched after the first.
+#[derive(Debug)]
+struct Others<K, const N: usize> {
+    entries: Vec<(K, [Units; N])>,
+    /// Places among the entries, once they are many. Ordered, for keys are numbers that callers may choose.
     index: BTreeMap<K, usize>,
 }
 
 impl<K, const N: usize> Default for Ledger<K, N> {
     fn default() -> Self {
-        Self { first: None, others: Vec::new(), index: BTreeMap::new() }
+        Self { first: None, counters: [0; N], others: None }
     }
 }
 
-impl<K: Copy + Ord, const N: usize> Ledger<K, N> {
-    /// The place of a key among the others.
+impl<K, const N: usize> Default for Others<K, N> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), index: BTreeMap::new() }
+    }
+}
+
+impl<K: Copy + Ord, const N: usize> Others<K, N> {
     fn find(&self, key: K) -> Option<usize> {
-        if self.others.len() <= SEARCHED {
-            return self.others.iter().position(|(at, _)| *at == key);
+        if self.entries.len() <= SEARCHED {
+            return self.entries.iter().position(|(at, _)| *at == key);
         }
         self.index.get(&key).copied()
     }
 
-    /// The counters of a key; `load` gives them when it is touched for the first time.
-    pub fn touch(&mut self, key: K, load: impl FnOnce() -> [Units; N]) -> &mut [Units; N] {
-        if self.first.as_ref().is_none_or(|(at, _)| *at == key) {
-            return &mut self.first.get_or_insert_with(|| (key, load())).1;
-        }
-        let at = self.find(key).unwrap_or_else(|| self.push(key, load()));
-        &mut self.others[at].1
-    }
-
     fn push(&mut self, key: K, counters: [Units; N]) -> usize {
-        let at = self.others.len();
-        self.others.push((key, counters));
-        if self.index.is_empty() && self.others.len() > SEARCHED {
-            self.index = self.others.iter().enumerate().map(|(at, (key, _))| (*key, at)).collect();
+        let at = self.entries.len();
+        self.entries.push((key, counters));
+        if self.index.is_empty() && self.entries.len() > SEARCHED {
+            self.index = self.entries.iter().enumerate().map(|(at, (key, _))| (*key, at)).collect();
         } else if !self.index.is_empty() {
             self.index.insert(key, at);
         }
         at
     }
+}
+
+impl<K: Copy + Ord, const N: usize> Ledger<K, N> {
+    /// The counters of a key; `load` gives them when it is touched for the first time.
+    pub fn touch(&mut self, key: K, load: impl FnOnce() -> [Units; N]) -> &mut [Units; N] {
+        if self.first.is_none() {
+            (self.first, self.counters) = (Some(key), load());
+            return &mut self.counters;
+        }
+        if self.first == Some(key) {
+            return &mut self.counters;
+        }
+        let others = self.others.get_or_insert_default();
+        let at = others.find(key).unwrap_or_else(|| others.push(key, load()));
+        &mut others.entries[at].1
+    }
 
     /// The counters of a key, if it was ever touched.
     pub fn get(&self, key: K) -> Option<&[Units; N]> {
-        match &self.first {
-            Some((at, counters)) if *at == key => Some(counters),
-            _ => self.find(key).map(|at| &self.others[at].1),
+        if self.first == Some(key) {
+            return Some(&self.counters);
         }
+        let others = self.others.as_deref()?;
+        others.find(key).map(|at| &others.entries[at].1)
     }
 
     /// Everything that was touched, in the order of first use.
-    pub fn entries(&self) -> impl Iterator<Item = &(K, [Units; N])> {
-        self.first.iter().chain(&self.others)
+    pub fn entries(&self) -> impl Iterator<Item = (K, &[Units; N])> {
+        let others = self.others.iter().flat_map(|others| &others.entries);
+        self.first.map(|key| (key, &self.counters)).into_iter().chain(others.map(|(key, all)| (*key, all)))
     }
 }
 
@@ -82,6 +103,6 @@ mod tests {
             assert_eq!(ledger.touch(key * 7, || [0]), &[i64::from(key) + 1]);
         }
         assert_eq!(ledger.get(1), None);
-        assert!(ledger.entries().map(|(key, _)| *key).eq((0..100).map(|key| key * 7)));
+        assert!(ledger.entries().map(|(key, _)| key).eq((0..100).map(|key| key * 7)));
     }
 }

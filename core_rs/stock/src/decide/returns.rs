@@ -86,10 +86,10 @@ fn shipped_enough(
         find::summed(&mut sums.touch(returned.line, || [0])[0], returned.quantity)?;
     }
     for (number, [asked]) in sums.entries() {
-        let line = find::line(reservation, *number)?;
+        let line = find::line(reservation, number)?;
         let held = out(line) + line.allocation(warehouse).map_or(0, |at| at.get(A::Returning));
         if *asked > held {
-            return Err(exceeds(reservation, *number, *asked, held));
+            return Err(exceeds(reservation, number, *asked, held));
         }
     }
     Ok(())

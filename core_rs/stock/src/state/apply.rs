@@ -15,7 +15,7 @@ impl State {
     pub fn apply(&mut self, event: &Event) -> Result<(), Violation> {
         self.follows(event)?;
         self.remember(event)?;
-        let mut work = std::mem::take(&mut self.work);
+        let mut work = self.work.take().unwrap_or_default();
         work.before = self.hash;
         let applied = self.change_all(event, &mut work).and_then(|()| self.identities_hold(event, &work));
         if applied.is_ok() {
@@ -24,7 +24,7 @@ impl State {
             self.undo(event, &mut work);
         }
         work.clear();
-        self.work = work;
+        self.work = Some(work);
         applied
     }
 

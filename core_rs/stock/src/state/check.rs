@@ -193,11 +193,7 @@ impl State {
 
     /// Each by its id and by its number, and nobody else.
     fn owners_are_found<V: Owner>(&self, owners: &Owners<V>) -> Result<(), Violation> {
-        let lost = owners.values().find(|owner| {
-            let named = owners.find(owner.id()).map(Owner::no);
-            let numbered = owners.get(owner.no()).map(Owner::no);
-            (named, numbered) != (Some(owner.no()), Some(owner.no()))
-        });
+        let lost = owners.lost();
         if lost.is_some() || owners.len() != owners.names() {
             return self.index_fails("names of owners", lost.map(Owner::id));
         }

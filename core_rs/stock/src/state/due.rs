@@ -48,13 +48,12 @@ impl State {
 
     /// Whether a reservation's lock stands among the deadlines, and where, by how it stands now.
     pub(super) fn index_deadline(&mut self, no: OwnerNo, was: Option<Micros>) {
-        let due = self.reservations.get(no).and_then(Reservation::due);
+        let Some(place) = self.reservations.place(no) else { return };
+        let due = self.reservations.at(place).and_then(Reservation::due);
         if was == due {
             return;
         }
-        let Some(place) = self.reservations.place(no).and_then(|place| u32::try_from(place).ok()) else {
-            return;
-        };
+        let Ok(place) = u32::try_from(place) else { return };
         if let Some(was) = was {
             self.deadlines.remove(Due::new(was, place));
         }

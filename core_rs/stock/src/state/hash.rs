@@ -272,8 +272,8 @@ impl Default for Texts {
 
 impl Texts {
     /// The hash of one name.
-    pub(crate) fn of(self, text: &str) -> u64 {
-        bytes_from(self.seed, text.as_bytes())
+    pub(crate) fn of(self, name: &[u8]) -> u64 {
+        bytes_from(self.seed, name)
     }
 }
 

@@ -20,8 +20,22 @@ pub(super) fn broken(sequence: Sequence, identity: Identity, place: Place) -> Vi
     Violation::Broken { sequence, identity, place: Box::new(place) }
 }
 
+/// Below zero is far above the bound for who takes the sign for a number.
 const fn in_range(units: Units) -> bool {
-    units >= 0 && units <= COUNTER_MAX
+    units.cast_unsigned() <= COUNTER_MAX.cast_unsigned()
+}
+
+/// The place of the first counter out of its range; the one at `signed` may be as far below zero as above.
+///
+/// Nearly always there is none, so all are judged without a branch before one is looked for.
+fn out_of_range(counters: &[Units], signed: Option<usize>) -> Option<usize> {
+    let all = counters.iter().fold(true, |all, units| all & in_range(*units));
+    if all {
+        return None;
+    }
+    let holds =
+        |at, units: Units| in_range(units) || (signed == Some(at) && in_range(units.saturating_neg()));
+    counters.iter().enumerate().position(|(at, units)| !holds(at, *units))
 }
 
 impl State {
@@ -65,7 +79,7 @@ impl State {
         let mut below_zero = false;
         if let Some(warehouse) = movement.warehouse {
             self.cell_holds(sequence, ix, warehouse)?;
-            below_zero = self.cell(ix, warehouse).get(Counter::Available) < 0;
+            below_zero = self.available(ix, warehouse) < 0;
         }
         if !row.pool.is_empty() {
             self.pool_holds(sequence, ix, movement.pool)?;
@@ -142,25 +156,22 @@ impl State {
         sku: SkuIx,
         warehouse: WarehouseIx,
     ) -> Result<(), Violation> {
-        let cell = self.cell(sku, warehouse);
+        // What never was there is zero in everything, and holds.
+        let Some(cell) = self.sku(sku).cell(warehouse) else { return Ok(()) };
         let fail = |identity| Err(broken(sequence, identity, self.at_cell(sku, warehouse)));
-        for counter in Counter::ALL {
-            let units = cell.get(*counter);
-            let ok = in_range(units) || (*counter == Counter::Available && in_range(units.saturating_neg()));
-            if !ok {
-                let place = Place { counter: Some(counter.name()), ..self.at_cell(sku, warehouse) };
-                return Err(broken(sequence, Identity::Range, place));
-            }
+        if let Some(at) = out_of_range(&cell.0, Some(Counter::Available.at())) {
+            let place = Place { counter: Some(Counter::ALL[at].name()), ..self.at_cell(sku, warehouse) };
+            return Err(broken(sequence, Identity::Range, place));
         }
-        if cell.on_hand() != cell.conserved() {
+        let on_hand = cell.on_hand();
+        if on_hand != cell.conserved() {
             return fail(Identity::Conservation);
         }
-        if cell.on_hand() - cell.get(Counter::Defective) < 0 {
+        if on_hand - cell.get(Counter::Defective) < 0 {
             return fail(Identity::GoodOnHand);
         }
         let closed = self.warehouses.get(warehouse.at()).is_some_and(|at| at.state == WarehouseState::Closed);
-        let empty =
-            cell.on_hand() == 0 && cell.get(Counter::InTransit) == 0 && cell.get(Counter::Returning) == 0;
+        let empty = on_hand == 0 && cell.get(Counter::InTransit) == 0 && cell.get(Counter::Returning) == 0;
         if closed && !empty { fail(Identity::Closed) } else { Ok(()) }
     }
 
@@ -173,30 +184,17 @@ impl State {
 
     pub(super) fn pool_holds(&self, sequence: Sequence, ix: SkuIx, pool: PoolIx) -> Result<(), Violation> {
         let Some(cell) = self.skus.get(ix.at()).and_then(|sku| sku.pool(pool)) else { return Ok(()) };
-        for counter in PoolCounter::ALL {
-            let units = cell.get(*counter);
-            let ok = in_range(units) || (*counter == PoolCounter::Quota && in_range(units.saturating_neg()));
-            if !ok {
-                let place = Place { counter: Some(counter.name()), ..self.at_pool(ix, pool) };
-                return Err(broken(sequence, Identity::Range, place));
-            }
-        }
-        Ok(())
+        let Some(at) = out_of_range(&cell.0, Some(PoolCounter::Quota.at())) else { return Ok(()) };
+        let place = Place { counter: Some(PoolCounter::ALL[at].name()), ..self.at_pool(ix, pool) };
+        Err(broken(sequence, Identity::Range, place))
     }
 
     pub(super) fn claims_hold(&self, sequence: Sequence, ix: SkuIx) -> Result<(), Violation> {
         let Some(sku) = self.skus.get(ix.at()) else { return Ok(()) };
-        for counter in SkuCounter::ALL {
-            if !in_range(sku.counters[counter.at()]) {
-                let place = Place {
-                    sku: Some(Arc::clone(&sku.id)),
-                    counter: Some(counter.name()),
-                    ..Place::default()
-                };
-                return Err(broken(sequence, Identity::Range, place));
-            }
-        }
-        Ok(())
+        let Some(at) = out_of_range(&sku.counters, None) else { return Ok(()) };
+        let counter = Some(SkuCounter::ALL[at].name());
+        let place = Place { sku: Some(Arc::clone(&sku.id)), counter, ..Place::default() };
+        Err(broken(sequence, Identity::Range, place))
     }
 
     fn line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {
@@ -213,14 +211,12 @@ impl State {
     ) -> Result<(), Violation> {
         let Some(line) = line_at(&reservation.lines, number) else { return Ok(()) };
         let place = || self.at_line(&reservation.id, number, line.sku);
-        if let Some(counter) = LineCounter::ALL.iter().find(|counter| !in_range(line.get(**counter))) {
-            return Err(broken(
-                sequence,
-                Identity::Range,
-                Place { counter: Some(counter.name()), ..place() },
-            ));
+        let counters = line.counters.all();
+        if let Some(at) = out_of_range(&counters, None) {
+            let place = Place { counter: Some(LineCounter::ALL[at].name()), ..place() };
+            return Err(broken(sequence, Identity::Range, place));
         }
-        if line.balances() { Ok(()) } else { Err(broken(sequence, Identity::Line, place())) }
+        if line.balances_with(&counters) { Ok(()) } else { Err(broken(sequence, Identity::Line, place())) }
     }
 
     fn transfer_line_holds(&self, sequence: Sequence, no: OwnerNo, number: LineNo) -> Result<(), Violation> {
@@ -240,8 +236,8 @@ impl State {
             let place = Place { counter, ..self.at_line(&transfer.id, number, line.sku) };
             Err(broken(sequence, identity, place))
         };
-        if let Some(counter) = T::ALL.iter().find(|counter| !in_range(line.get(**counter))) {
-            return fail(Identity::Range, Some(counter.name()));
+        if let Some(at) = out_of_range(&line.counters, None) {
+            return fail(Identity::Range, Some(T::ALL[at].name()));
         }
         let accounted =
             line.get(T::Received) + line.get(T::Restored) + line.get(T::Damaged) + line.get(T::Lost);
@@ -278,8 +274,8 @@ impl State {
             let place = Place { counter, ..self.at_line(&receipt.id, number, line.sku) };
             Err(broken(sequence, identity, place))
         };
-        if let Some(counter) = R::ALL.iter().find(|counter| !in_range(line.get(**counter))) {
-            return fail(Identity::Range, Some(counter.name()));
+        if let Some(at) = out_of_range(&line.counters, None) {
+            return fail(Identity::Range, Some(R::ALL[at].name()));
         }
         let arrived = line.get(R::Announced) - line.get(R::Expected);
         let accounted = line.get(R::Received) + line.get(R::Missing);

@@ -190,7 +190,8 @@ pub struct State {
     pub(crate) deadlines: Sorted<Due, ()>,
     pub(crate) keys: Sorted<RequestKey, KnownKey>,
     pub(crate) horizon_ms: u64,
-    work: Work,
+    /// Absent only while an event is applied.
+    work: Option<Box<Work>>,
 }
 
 impl Default for State {
@@ -216,7 +217,7 @@ impl Default for State {
             deadlines: Sorted::default(),
             keys: Sorted::default(),
             horizon_ms: 0,
-            work: Work::default(),
+            work: Some(Box::default()),
         };
         state.hash = state.hash_from_scratch();
         state

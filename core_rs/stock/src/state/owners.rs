@@ -54,15 +54,7 @@ impl State {
         new.source.listed().iter().try_for_each(|warehouse| self.know_warehouse(at, *warehouse))?;
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
         new.lines.iter().try_for_each(|line| self.know_line(at, *line))?;
-        let terms = Terms {
-            source: new.source.clone(),
-            destination: new.destination.clone(),
-            max_parcels: new.max_parcels,
-            channel: new.channel,
-            buyer: new.buyer,
-            attributes: new.attributes.clone(),
-            refund_due: false,
-        };
+        let terms = (new.source.region().unwrap_or(RegionIx(0)), Terms::of(new));
         let lines = new.lines.iter().copied().map(new_line).collect();
         let reservation = Reservation::new(no, &new.id, terms, now, new.deadline, lines);
         let mut hash = hash::reservation(&reservation);

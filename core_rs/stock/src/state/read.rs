@@ -7,7 +7,7 @@ use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{Cell, Counter};
 use crate::event::DeductionPolicy;
 use crate::ids::{
-    ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units,
+    ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED, Sequence, SkuIx, Units,
     WarehouseIx,
 };
 
@@ -111,7 +111,9 @@ impl State {
     /// A pool by name; the empty name is the default pool.
     #[must_use]
     pub fn find_pool(&self, id: &str) -> Option<PoolIx> {
-        let id = if id.is_empty() { SHARED_NAME } else { id };
+        if id.is_empty() {
+            return Some(SHARED);
+        }
         let at = self.pools.iter().position(|pool| &**pool == id)?;
         u32::try_from(at).ok().map(PoolIx)
     }
@@ -133,6 +135,11 @@ impl State {
     #[must_use]
     pub fn cell(&self, sku: SkuIx, warehouse: WarehouseIx) -> Cell {
         self.sku(sku).cell(warehouse).copied().unwrap_or_default()
+    }
+
+    /// `available` of a SKU in a warehouse; zero where it never was.
+    pub(crate) fn available(&self, sku: SkuIx, warehouse: WarehouseIx) -> Units {
+        self.sku(sku).cell(warehouse).map_or(0, |cell| cell.get(Counter::Available))
     }
 
     /// The sum of `available` over ACTIVE warehouses less what is claimed: what the default pool may sell,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, Counters, LINE_COUNTERS, LineCounter};
-use crate::event::{DeductionPolicy, Source};
+use crate::event::{DeductionPolicy, NewReservation, Source};
 use crate::few::Few;
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, Units, WarehouseIx};
 use crate::name::Name;
@@ -63,37 +63,54 @@ impl Line {
     /// cancelled + claimed; what is wanted is no part of either; what the line has locked is what its warehouses hold locked (a presale's
     /// deposit will add quota-only locks here); returns never exceed what was shipped.
     ///
-    /// Sums in 128 bits: it judges counters that nobody has judged before.
+    /// It judges counters that nobody has judged before: a sum that would overflow is more than any counter.
     #[must_use]
     pub fn balances(&self) -> bool {
-        let mut held = [0_i128; ALLOCATION_COUNTERS];
+        let counters = self.counters.all();
+        counters.iter().all(|units| *units >= 0) && self.balances_with(&counters)
+    }
+
+    /// The same of a line whose counters, none of which is below zero, are at hand.
+    pub(crate) fn balances_with(&self, counters: &[Units; LINE_COUNTERS]) -> bool {
+        let mut held = [0; ALLOCATION_COUNTERS];
         for allocation in &self.allocations {
             for (sum, units) in held.iter_mut().zip(allocation.counters.all()) {
-                if units < 0 {
-                    return false;
+                match total([*sum, units]) {
+                    Some(more) if units >= 0 => *sum = more,
+                    _ => return false,
                 }
-                *sum += i128::from(units);
             }
         }
-        let counters = self.counters.all();
-        let line = |counter: LineCounter| i128::from(counters[counter.at()]);
+        let line = |counter: LineCounter| counters[counter.at()];
         let at = |counter: AllocationCounter| held[counter.at()];
-        counters.iter().all(|units| *units >= 0)
-            && line(LineCounter::Requested)
-                == line(LineCounter::Locked)
-                    + line(LineCounter::Deducted)
-                    + line(LineCounter::Unlocked)
-                    + line(LineCounter::Expired)
-            && line(LineCounter::Deducted)
-                == at(AllocationCounter::Allocated)
-                    + at(AllocationCounter::Picking)
-                    + at(AllocationCounter::Shipped)
-                    + line(LineCounter::Cancelled)
-                    + line(LineCounter::Claimed)
+        let requested = total([
+            line(LineCounter::Locked),
+            line(LineCounter::Deducted),
+            line(LineCounter::Unlocked),
+            line(LineCounter::Expired),
+        ]);
+        let deducted = total([
+            at(AllocationCounter::Allocated),
+            at(AllocationCounter::Picking),
+            at(AllocationCounter::Shipped),
+            line(LineCounter::Cancelled),
+            line(LineCounter::Claimed),
+        ]);
+        let returned = total([line(LineCounter::Returned), at(AllocationCounter::Returning)]);
+        requested == Some(line(LineCounter::Requested))
+            && deducted == Some(line(LineCounter::Deducted))
             && line(LineCounter::Locked) == at(AllocationCounter::Locked)
-            && line(LineCounter::Returned) + at(AllocationCounter::Returning)
-                <= at(AllocationCounter::Shipped)
+            && returned.is_some_and(|returned| returned <= at(AllocationCounter::Shipped))
     }
+}
+
+/// The sum, if there is a number for it.
+fn total<const N: usize>(units: [Units; N]) -> Option<Units> {
+    let (sum, overflow) = units.iter().fold((0_i64, false), |(sum, overflow), units| {
+        let (sum, more) = sum.overflowing_add(*units);
+        (sum, overflow | more)
+    });
+    (!overflow).then_some(sum)
 }
 
 /// How a reservation stands: the first that fits of `RefundDue`, `Locked`, `Deducted`, `Placed`, `Shipped`,
@@ -148,6 +165,32 @@ impl Terms {
             refund_due: false,
         }
     }
+
+    /// What a new reservation says, where that is more than a region.
+    pub(crate) fn of(new: &NewReservation) -> Option<Box<Self>> {
+        let NewReservation { source, destination, max_parcels, channel, buyer, attributes, .. } = new;
+        let plain = matches!(source, Source::Region(_))
+            && destination.is_empty()
+            && attributes.is_empty()
+            && (*max_parcels, *channel, *buyer) == (0, None, 0);
+        (!plain).then(|| {
+            Box::new(Self {
+                source: source.clone(),
+                destination: destination.clone(),
+                max_parcels: *max_parcels,
+                channel: *channel,
+                buyer: *buyer,
+                attributes: attributes.clone(),
+                refund_due: false,
+            })
+        })
+    }
+
+    /// The same, where it is more than a region.
+    pub(crate) fn said(self) -> Option<Box<Self>> {
+        let plain = self.source.region().is_some_and(|region| self == Self::plain(region));
+        (!plain).then(|| Box::new(self))
+    }
 }
 
 /// A reservation. There are millions: what most do not have stands elsewhere.
@@ -177,13 +220,11 @@ impl Reservation {
     pub(crate) fn new(
         no: OwnerNo,
         id: &str,
-        terms: Terms,
+        (region, terms): (RegionIx, Option<Box<Terms>>),
         created_at: Micros,
         deadline: Micros,
         lines: Few<Line>,
     ) -> Self {
-        let region = terms.source.region().unwrap_or(RegionIx(0));
-        let terms = (terms != Terms::plain(region)).then(|| Box::new(terms));
         Self { no, id: id.into(), created_at, deadline, extensions: 0, version: no.0, lines, region, terms }
     }
 
@@ -296,6 +337,25 @@ impl Reservation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_whose_sums_pass_all_numbers_balances_never() {
+        let line = |units: Units, expired: Units| {
+            let mut counters = [0; LINE_COUNTERS];
+            counters[LineCounter::Requested.at()] = 1;
+            counters[LineCounter::Locked.at()] = units;
+            counters[LineCounter::Unlocked.at()] = units;
+            counters[LineCounter::Expired.at()] = expired;
+            let mut held = [0; ALLOCATION_COUNTERS];
+            held[AllocationCounter::Locked.at()] = units;
+            let allocations = Few::from([Allocation { warehouse: WarehouseIx(0), counters: held.into() }]);
+            let (sku, pool, policy) = (SkuIx(0), PoolIx(0), DeductionPolicy::OnOrder);
+            Line { sku, pool, policy, counters: counters.into(), allocations }
+        };
+        assert!(line(0, 1).balances());
+        // Twice the largest number and three are one, for who lets sums wrap.
+        assert!(!line(Units::MAX, 3).balances());
+    }
 
     #[test]
     fn a_reservation_of_one_line_is_small() {

@@ -14,6 +14,9 @@ const PAGE: usize = 256;
 pub(crate) struct Sorted<K, V> {
     pages: VecDeque<Page<K, V>>,
     len: usize,
+    /// The page that was changed last: what comes next mostly stands there too. Only a hint, whoever follows it looks
+    /// at the keys there.
+    recent: usize,
 }
 
 /// Never empty, never more than [`PAGE`]. A queue: entries leave at the front as often as they come at the back.
@@ -24,11 +27,34 @@ struct Page<K, V> {
     entries: VecDeque<(K, V)>,
 }
 
-impl<K: Copy, V> Page<K, V> {
+impl<K: Copy + Ord, V> Page<K, V> {
     fn new(key: K, value: V) -> Self {
         let mut entries = VecDeque::with_capacity(PAGE);
         entries.push_back((key, value));
         Self { first: key, entries }
+    }
+
+    fn is_beyond(&self, at: usize, key: K) -> bool {
+        self.entries.get(at).is_some_and(|(at, _)| *at > key)
+    }
+
+    /// Where a key stands, or where it would. Mostly that is at the beginning or close to the end: from there it is
+    /// looked for in steps that double.
+    fn find(&self, key: K) -> Result<usize, usize> {
+        if self.first >= key {
+            return if self.first == key { Ok(0) } else { Err(0) };
+        }
+        let (mut high, mut step) = (self.entries.len(), 1);
+        while high > step && self.is_beyond(high - step, key) {
+            (high, step) = (high - step, step * 2);
+        }
+        // The key at `low` is not larger; all from `high` on are.
+        let mut low = high.saturating_sub(step);
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if self.is_beyond(middle, key) { high = middle } else { low = middle }
+        }
+        if self.entries.get(low).is_some_and(|(at, _)| *at == key) { Ok(low) } else { Err(high) }
     }
 
     fn is_full(&self) -> bool {
@@ -45,7 +71,7 @@ impl<K: Copy, V> Page<K, V> {
 
 impl<K, V> Default for Sorted<K, V> {
     fn default() -> Self {
-        Self { pages: VecDeque::new(), len: 0 }
+        Self { pages: VecDeque::new(), len: 0, recent: 0 }
     }
 }
 
@@ -66,11 +92,16 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
         self.pages.iter().flat_map(|page| page.entries.iter().copied())
     }
 
-    /// The page in which a key stands or would stand; the newest page without a search.
+    /// The page in which a key stands or would stand; the newest page and the recent one without a search.
     fn page_of(&self, key: K) -> usize {
-        match self.pages.back() {
-            Some(newest) if newest.first <= key => self.pages.len() - 1,
-            _ => self.pages.partition_point(|page| page.first <= key).saturating_sub(1),
+        let begins_by = |number: usize| self.pages.get(number).is_some_and(|page| page.first <= key);
+        let newest = self.pages.len().saturating_sub(1);
+        if begins_by(newest) {
+            newest
+        } else if begins_by(self.recent) && !begins_by(self.recent + 1) {
+            self.recent
+        } else {
+            self.pages.partition_point(|page| page.first <= key).saturating_sub(1)
         }
     }
 
@@ -79,9 +110,8 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
         if self.last().is_none_or(|(newest, _)| newest < key) {
             return None;
         }
-        let entries = &self.pages.get(self.page_of(key))?.entries;
-        let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        entries.get(at).map(|(_, value)| *value)
+        let page = self.pages.get(self.page_of(key))?;
+        page.entries.get(page.find(key).ok()?).map(|(_, value)| *value)
     }
 
     /// Notes a new key; where it is known already, its value, and nothing changes.
@@ -90,11 +120,12 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
             self.append(key, value);
         } else {
             let number = self.page_of(key);
-            let entries = &self.pages[number].entries;
-            match entries.binary_search_by_key(&key, |(key, _)| *key) {
-                Ok(at) => return Err(entries[at].1),
+            let page = &self.pages[number];
+            match page.find(key) {
+                Ok(at) => return Err(page.entries[at].1),
                 Err(at) => self.put(number, at, key, value),
             }
+            self.recent = number;
         }
         self.len += 1;
         Ok(())
@@ -140,8 +171,9 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
 
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         let number = self.page_of(key);
+        self.recent = number;
         let page = self.pages.get_mut(number)?;
-        let at = page.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        let at = page.find(key).ok()?;
         let (_, value) = page.entries.remove(at)?;
         self.len -= 1;
         if at == 0 {
@@ -178,9 +210,9 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     #[cfg(test)]
     pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let number = self.page_of(key);
-        let entries = &mut self.pages.get_mut(number)?.entries;
-        let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        entries.get_mut(at).map(|(_, value)| value)
+        let page = self.pages.get_mut(number)?;
+        let at = page.find(key).ok()?;
+        page.entries.get_mut(at).map(|(_, value)| value)
     }
 }
 

@@ -17,7 +17,8 @@ const RUN: u64 = 64;
 pub(crate) trait Owner {
     fn no(&self) -> OwnerNo;
     fn id(&self) -> &str;
-    fn is_called(&self, id: &str) -> bool;
+    /// The id's bytes, without a look at whether they are text.
+    fn name(&self) -> &[u8];
 }
 
 macro_rules! owners {
@@ -31,8 +32,8 @@ macro_rules! owners {
                 &self.id
             }
 
-            fn is_called(&self, id: &str) -> bool {
-                self.id.as_bytes() == id.as_bytes()
+            fn name(&self) -> &[u8] {
+                self.id.as_bytes()
             }
         }
     )*};
@@ -93,13 +94,18 @@ impl<V: Owner> Owners<V> {
 
     /// By id.
     pub(crate) fn find(&self, id: &str) -> Option<&V> {
-        let place = self.names.get(id, |place| self.stands_at(place, id))?;
+        let name = id.as_bytes();
+        let recent = self.at(self.recent.load(Relaxed)).filter(|owner| owner.name() == name);
+        if recent.is_some() {
+            return recent;
+        }
+        let place = self.named(self.names.key(name), name)?;
         self.recent.store(place, Relaxed);
         self.at(place)
     }
 
-    fn stands_at(&self, place: usize, id: &str) -> bool {
-        self.at(place).is_some_and(|owner| owner.is_called(id))
+    fn named(&self, key: NameKey, name: &[u8]) -> Option<usize> {
+        self.names.get(key, |place| self.at(place).is_some_and(|owner| owner.name() == name))
     }
 
     /// Puts a new owner; whether its id was free and its number comes after all others.
@@ -107,11 +113,12 @@ impl<V: Owner> Owners<V> {
     pub(crate) fn push(&mut self, owner: V) -> bool {
         let (no, place) = (owner.no(), self.len);
         let last = place.checked_sub(1).and_then(|last| self.at(last));
-        if last.is_some_and(|last| last.no() >= no) || self.find(owner.id()).is_some() {
+        let key = self.names.key(owner.name());
+        if last.is_some_and(|last| last.no() >= no) || self.named(key, owner.name()).is_some() {
             return false;
         }
         let Some(short) = u32::try_from(place).ok().filter(|place| *place < u32::MAX) else { return false };
-        self.names.insert(owner.id(), short);
+        self.names.insert(key, short);
         self.numbers.insert(no, short);
         if place.is_multiple_of(PAGE) {
             self.pages.push(Vec::with_capacity(PAGE));
@@ -133,7 +140,7 @@ impl<V: Owner> Owners<V> {
         let owner = self.pages.last_mut()?.pop()?;
         self.pages.pop_if(|page| page.is_empty());
         self.len = last;
-        self.names.remove(owner.id(), last);
+        self.names.remove(self.names.key(owner.name()), last);
         self.numbers.remove(no);
         Some(owner)
     }
@@ -152,11 +159,21 @@ impl<V: Owner> Owners<V> {
         self.pages.iter().flatten()
     }
 
+    /// The first to whom its id or its number does not lead, looked for without the hint.
+    pub(crate) fn lost(&self) -> Option<&V> {
+        let leads = |place, owner: &V| {
+            let named = self.named(self.names.key(owner.name()), owner.name());
+            (named, self.numbers.get(owner.no())) == (Some(place), Some(place))
+        };
+        self.values().enumerate().find(|(place, owner)| !leads(*place, owner)).map(|(_, owner)| owner)
+    }
+
     /// Forgets an id, to see that it is missed.
     #[cfg(test)]
     pub(crate) fn unname(&mut self, id: &str) {
-        if let Some(place) = self.names.get(id, |place| self.stands_at(place, id)) {
-            self.names.remove(id, place);
+        let key = self.names.key(id.as_bytes());
+        if let Some(place) = self.named(key, id.as_bytes()) {
+            self.names.remove(key, place);
         }
     }
 }
@@ -222,6 +239,13 @@ struct Names {
     moving: Vec<Slot>,
 }
 
+/// Where an id is looked for: its shard, and the part of its hash that is kept there.
+#[derive(Clone, Copy, Debug)]
+struct NameKey {
+    shard: usize,
+    hash: u16,
+}
+
 /// Shards of names: more, for the names of one are moved at once when it grows.
 const NAME_SHARDS: u16 = 1_024;
 
@@ -233,25 +257,24 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The shard of an id, and the part of its hash that is kept there.
-    fn split(&self, id: &str) -> (usize, u16) {
-        let [a, b, c, d, ..] = self.texts.of(id).to_le_bytes();
-        (usize::from(u16::from_le_bytes([a, b]) % NAME_SHARDS), u16::from_le_bytes([c, d]))
+    fn key(&self, name: &[u8]) -> NameKey {
+        let [a, b, c, d, ..] = self.texts.of(name).to_le_bytes();
+        NameKey {
+            shard: usize::from(u16::from_le_bytes([a, b]) % NAME_SHARDS),
+            hash: u16::from_le_bytes([c, d]),
+        }
     }
 
-    fn get(&self, id: &str, is: impl Fn(usize) -> bool) -> Option<usize> {
-        let (shard, hash) = self.split(id);
+    fn get(&self, NameKey { shard, hash }: NameKey, is: impl Fn(usize) -> bool) -> Option<usize> {
         self.shards[shard].find(hash, is)
     }
 
     /// Notes an id that is not noted yet.
-    fn insert(&mut self, id: &str, place: u32) {
-        let (shard, hash) = self.split(id);
+    fn insert(&mut self, NameKey { shard, hash }: NameKey, place: u32) {
         self.shards[shard].insert(Slot::new(hash, place), &mut self.moving);
     }
 
-    fn remove(&mut self, id: &str, place: usize) {
-        let (shard, hash) = self.split(id);
+    fn remove(&mut self, NameKey { shard, hash }: NameKey, place: usize) {
         self.shards[shard].remove(hash, place);
     }
 
@@ -331,8 +354,20 @@ impl Slots {
     }
 
     fn find(&self, hash: u16, is: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut same = self.probe(hash).filter(|(_, slot)| slot.hash() == hash).map(|(_, slot)| slot.place());
-        same.find(|place| is(*place))
+        let mut at = self.home(hash);
+        // Chunk after chunk, round and round: somewhere one is empty.
+        while let Some(slots) = self.chunks.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK..)) {
+            for slot in slots {
+                if *slot == Slot::EMPTY {
+                    return None;
+                }
+                if slot.hash() == hash && is(slot.place()) {
+                    return Some(slot.place());
+                }
+            }
+            at = self.next(at + slots.len() - 1);
+        }
+        None
     }
 
     fn insert(&mut self, slot: Slot, moving: &mut Vec<Slot>) {
@@ -430,6 +465,18 @@ mod tests {
         assert_eq!((owners.len(), owners.names()), (PAGE, PAGE));
         assert!(owners.push(named(last.0)));
         assert_eq!((value(owners.find("R-256")), owners.values().count()), (Some(512), PAGE + 1));
+    }
+
+    #[test]
+    fn who_is_not_led_to_is_lost_though_the_last_look_was_at_him() {
+        let mut owners = filled(0..100);
+        assert!(owners.lost().is_none());
+        owners.numbers.remove(OwnerNo(50));
+        assert!(owners.find("R-50").is_some() && owners.get(OwnerNo(50)).is_some(), "the hint leads there");
+        assert_eq!(owners.lost().map(|owner| owner.no), Some(OwnerNo(50)));
+        owners.unname("R-7");
+        assert!(owners.get(OwnerNo(7)).is_some());
+        assert_eq!(owners.lost().map(|owner| owner.no), Some(OwnerNo(7)));
     }
 
     #[test]
