@@ -94,7 +94,7 @@ def test_a_batch_that_fails_in_the_middle_leaves_nothing_of_itself(engine: Engin
     write_some(journal, writer, 40)
     following = journal.projection_batch(40, 40, "json")
     assert following is not None
-    touched = {name for name, _rows, _bytes in following.tables}
+    touched = {name for name, _puts, _rows, _bytes in following.tables}
     live = max(table.name for table in LIVE if table.name in touched)
     for name in ("movements", "operations", live):
         journal.spoil = (name, b'[["not","a","row' if writer.format == "json" else b"not\ta\trow\n")

@@ -124,8 +124,8 @@ class CrashingJournal(Journal):
         if batch is not None:
             self.crash_at -= 1
             if self.crash_at == 0:
-                name, count, rows = batch.tables[-1]
-                batch.tables[-1] = (name, count, rows[: len(rows) // 2] + b'"')
+                name, puts, count, rows = batch.tables[-1]
+                batch.tables[-1] = (name, puts, count, rows[: len(rows) // 2] + b'"')
         return batch
 
 

@@ -210,7 +210,7 @@ class Projector:
             return False
         self._writer.write(batch, self._now())
         before = self.status
-        rows = sum(rows for _table, rows, _bytes in batch.tables)
+        rows = sum(rows for _table, _puts, rows, _bytes in batch.tables)
         self._set(sequence=batch.last, batches=before.batches + 1, rows=before.rows + rows)
         return True
 

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
+APPEND: Final = "append"
+"""New rows, whole: none of their keys stands in the table."""
+MERGE: Final = "merge"
+"""Changes of rows that may stand in the table; one that does not stand there is whole."""
+
 # How long another writer may hold the position before this one gives up, to come again.
 _LOCK_TIMEOUT_MS: Final = 5_000
 
@@ -34,8 +39,8 @@ class Rows(Protocol):
         """The last one."""
 
     @property
-    def tables(self) -> Sequence[tuple[str, int, bytes]]:
-        """`(table, rows, formatted rows)`."""
+    def tables(self) -> Sequence[tuple[str, str, int, bytes]]:
+        """`(table, what its rows are to it, rows, formatted rows)`: see `APPEND` and `MERGE`."""
 
 
 class Writer:
@@ -83,8 +88,9 @@ class Writer:
                     raise StalePositionError(
                         f"the database stands at {found.sequence}, the batch begins with {batch.first}"
                     )
-                for name, _rows, rows in batch.tables:
-                    self._put(connection, schema.PROJECTED[name], rows)
+                for name, puts, _rows, rows in batch.tables:
+                    put = _PUTS[puts]
+                    put(connection, schema.PROJECTED[name], rows)
                 position = Position(self._journal_id, batch.last, applied_at)
                 statement = update(schema.projection).where(schema.projection.c.id == database.ROW)
                 connection.execute(statement.values(_values(position)))
@@ -102,15 +108,24 @@ class Writer:
         if not database.is_sqlite(connection):
             connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
 
-    def _put(self, connection: Connection, table: Table, rows: bytes) -> None:
-        if database.is_sqlite(connection):
-            connection.execute(upserts.from_json(table), {upserts.ROWS: rows.decode()})
-        elif table.info.get(schema.HISTORY):
-            _copy(connection, table, rows)
-        else:
-            connection.execute(CreateTable(upserts.staging(table), if_not_exists=True))
-            _copy(connection, upserts.staging(table), rows)
-            connection.execute(upserts.from_staging(table))
+
+def _append(connection: Connection, table: Table, rows: bytes) -> None:
+    if database.is_sqlite(connection):
+        connection.execute(upserts.appended_json(table), {upserts.ROWS: rows.decode()})
+    else:
+        _copy(connection, table, rows)
+
+
+def _merge(connection: Connection, table: Table, rows: bytes) -> None:
+    if database.is_sqlite(connection):
+        connection.execute(upserts.merged_json(table), {upserts.ROWS: rows.decode()})
+    else:
+        connection.execute(CreateTable(upserts.staging(table), if_not_exists=True))
+        _copy(connection, upserts.staging(table), rows)
+        connection.execute(upserts.merged_staging(table))
+
+
+_PUTS: Final = {APPEND: _append, MERGE: _merge}
 
 
 def _values(position: Position) -> dict[str, Any]:
