@@ -27,6 +27,11 @@ def _counters(*names: str) -> list[sa.Column[int]]:
     ]
 
 
+def _partial_index(name: str, table: str, *columns: str, where: str) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, list(columns), postgresql_where=condition, sqlite_where=condition)
+
+
 def upgrade() -> None:
     """Creates everything."""
     op.create_table(
@@ -37,7 +42,7 @@ def upgrade() -> None:
         _number("position"),
         *_counters("locked", "allocated", "picking", "shipped", "returning"),
     )
-    op.create_index("allocations_by_warehouse", "allocations", ["warehouse", "reservation"])
+    op.create_index("allocations_by_warehouse", "allocations", ["warehouse"])
     op.create_table(
         "document_versions",
         _number("sequence", key=True),
@@ -64,7 +69,6 @@ def upgrade() -> None:
         _number("quantity"),
         _name("reservation"),
     )
-    op.create_index("exceptions_by_sku", "exceptions", ["sku", "sequence"])
     op.create_table(
         "movements",
         _number("sequence", key=True),
@@ -77,7 +81,7 @@ def upgrade() -> None:
         _number("line"),
         _number("quantity"),
     )
-    op.create_index("movements_by_owner", "movements", ["owner", "sequence"])
+    _partial_index("movements_by_owner", "movements", "owner", "sequence", where="owner <> ''")
     op.create_index("movements_by_sku", "movements", ["sku", "sequence"])
     op.create_table(
         "operations",
@@ -91,9 +95,9 @@ def upgrade() -> None:
         _name("owner"),
         _name("attributes"),
     )
-    op.create_index("operations_by_document", "operations", ["document"])
-    op.create_index("operations_by_owner", "operations", ["owner", "sequence"])
-    op.create_index("operations_by_request_id", "operations", ["request_id"])
+    _partial_index(
+        "operations_by_owner", "operations", "owner", "sequence", where="owner <> '' AND operation <> 'LOCK'"
+    )
     op.create_table(
         "pool_stock",
         _name("sku", key=True),
@@ -114,7 +118,6 @@ def upgrade() -> None:
         _name("sku"),
         *_counters("announced", "expected", "received", "defective", "missing"),
     )
-    op.create_index("receipt_lines_by_sku", "receipt_lines", ["sku"])
     op.create_table(
         "receipts",
         _name("receipt", key=True),
@@ -160,11 +163,10 @@ def upgrade() -> None:
         _name("buyer"),
         _name("attributes"),
     )
-    op.create_index("reservations_by_buyer", "reservations", ["buyer", "created_at", "reservation"])
-    op.create_index("reservations_by_channel", "reservations", ["channel", "created_at", "reservation"])
-    op.create_index("reservations_by_created_at", "reservations", ["created_at", "reservation"])
-    op.create_index("reservations_by_deadline", "reservations", ["deadline"])
-    op.create_index("reservations_by_region", "reservations", ["region", "created_at", "reservation"])
+    _partial_index("reservations_by_buyer", "reservations", "buyer", "created_at", where="buyer <> ''")
+    _partial_index("reservations_by_channel", "reservations", "channel", "created_at", where="channel <> ''")
+    op.create_index("reservations_by_created_at", "reservations", ["created_at"])
+    _partial_index("reservations_by_region", "reservations", "region", "created_at", where="region <> ''")
     op.create_table(
         "skus",
         _name("sku", key=True),
@@ -191,7 +193,6 @@ def upgrade() -> None:
             "written_off",
         ),
     )
-    op.create_index("stock_by_warehouse", "stock", ["warehouse"])
     op.create_table(
         "transfer_lines",
         _name("transfer", key=True),
@@ -201,7 +202,6 @@ def upgrade() -> None:
             "allocated", "picking", "shipped", "in_transit", "received", "restored", "damaged", "lost"
         ),
     )
-    op.create_index("transfer_lines_by_sku", "transfer_lines", ["sku"])
     op.create_table(
         "transfers",
         _name("transfer", key=True),
