@@ -79,7 +79,7 @@ impl From<String> for Value<'_> {
 }
 
 /// What the rows of a sheet are to their table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Puts {
     /// New rows, whole: none of their keys stands there.
     Append,
