@@ -16,9 +16,13 @@ from lockstock_server.projection.migrate import VERSION_TABLE, migrate
 from lockstock_server.projection.writer import Writer
 from projection_journal import LIVE, Journal
 from sqlalchemy import Engine, insert, select, text, update
+from sqlalchemy.engine import make_url
+from support.proxy import Mood, Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.postgresql import PostgreSQL
 
 
 @pytest.fixture
@@ -121,6 +125,43 @@ def test_of_two_writers_of_the_same_events_the_second_is_told_to_look_again(engi
     with pytest.raises(StalePositionError, match="stands at 20"):
         first.write(batch, 1)
     exact(engine, journal, 20)
+
+
+class Silencing(list[tuple[str, str, int, bytes]]):
+    """The sheets of a batch; when they are asked for, which is amid the transaction, PostgreSQL falls silent."""
+
+    proxy: Proxy
+
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
+        self.proxy.become(Mood.SILENT)
+        return super().__iter__()
+
+
+def test_a_postgresql_that_keeps_its_connection_and_says_nothing_is_away(postgresql: PostgreSQL) -> None:
+    proxy = Proxy(postgresql.socket)
+    name = make_url(postgresql.new_database()).database
+    url = f"postgresql+psycopg://postgres@127.0.0.1:{proxy.port}/{name}"
+    engine = open_database(url, silence_seconds=0.2)
+    try:
+        migrate(engine)
+        journal = Journal(random.Random(7))
+        journal.append(40)
+        writer = Writer(engine, journal.journal_id)
+        write_some(journal, writer, 20)
+        batch = journal.projection_batch(20, 20, writer.format)
+        assert batch is not None
+        batch.tables = Silencing(batch.tables)
+        batch.tables.proxy = proxy
+        with pytest.raises(DatabaseAwayError, match="said nothing"):
+            writer.write(batch, 1)
+        proxy.become(Mood.CUT)
+        proxy.become(Mood.FORWARD)
+        engine.dispose()
+        write_some(journal, writer, 20)
+        exact(engine, journal, 40)
+    finally:
+        engine.dispose()
+        proxy.close()
 
 
 def test_the_database_of_another_journal_is_refused(engine: Engine) -> None:

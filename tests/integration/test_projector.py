@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from lockstock_server._core import CoreError
+from lockstock_server.errors import ExitCode
 from lockstock_server.projection import rebuild
 from lockstock_server.projection.database import open_database
 from lockstock_server.projection.difference import Comparison, compare_database
@@ -114,6 +118,39 @@ def test_after_a_restart_it_goes_on_where_the_database_stands(url: str) -> None:
         assert_exact(url, journal)
 
 
+class RefusedFiles(Journal):
+    """A journal whose files cannot be opened a few times, as where a process has too many of them open."""
+
+    refusals = 3
+    code = ExitCode.DATA
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        if self.refusals:
+            self.refusals -= 1
+            error = CoreError("cannot open a segment: Too many open files (os error 24)")
+            error.code = self.code
+            raise error
+        return super().projection_batch(after, max_events, format)
+
+
+def test_a_journal_that_cannot_be_read_for_a_while_is_tried_again(url: str) -> None:
+    journal = RefusedFiles(random.Random(8))
+    journal.append(30)
+    with following(journal, url) as projector:
+        assert projector.wait_for(30, SOON)
+        assert projector.status.failures == 3
+        assert "Too many open files" in str(projector.status.last_error)
+    assert_exact(url, journal)
+
+
+def test_a_journal_that_cannot_be_read_for_good_is_given_up(url: str) -> None:
+    journal = RefusedFiles(random.Random(8))
+    journal.code = ExitCode.DATABASE
+    journal.append(30)
+    with following(journal, url) as projector:
+        assert projector.wait_until(lambda status: status.state is ProjectorState.REFUSED, SOON)
+
+
 class CrashingJournal(Journal):
     """The n-th batch is cut off in the middle, as if the process had died while it was sent."""
 
@@ -127,6 +164,27 @@ class CrashingJournal(Journal):
                 name, puts, count, rows = batch.tables[-1]
                 batch.tables[-1] = (name, puts, count, rows[: len(rows) // 2] + b'"')
         return batch
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread's priority is its process's")
+def test_it_gives_way_to_the_threads_that_sell(url: str) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    journal = NiceJournal(random.Random(9))
+    journal.append(1)
+    with following(journal, url) as projector:
+        assert projector.wait_for(1, SOON)
+    assert journal.seen == max(before, 10)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+class NiceJournal(Journal):
+    """A journal that notes how nice the thread is that reads it."""
+
+    seen: int | None = None
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        self.seen = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return super().projection_batch(after, max_events, format)
 
 
 def test_a_batch_that_breaks_off_in_the_middle_is_written_again_as_a_whole(url: str) -> None:

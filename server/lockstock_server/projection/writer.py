@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
-from sqlalchemy import insert, text, update
+from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -25,6 +25,8 @@ MERGE: Final = "merge"
 
 # How long another writer may hold the position before this one gives up, to come again.
 _LOCK_TIMEOUT_MS: Final = 5_000
+# Before the projector stops listening: so that the one that gives up first also lets the position go.
+_STATEMENT_MS: Final = database.SILENCE_SECONDS * 900
 
 
 class Rows(Protocol):
@@ -70,8 +72,8 @@ class Writer:
         self._check_journal(found)
         return found
 
-    def write(self, batch: Rows, applied_at: int) -> None:
-        """Puts a batch's rows into the database, which then stands at `batch.last`.
+    def write(self, batch: Rows, applied_at: int) -> int:
+        """Puts a batch's rows into the database, which then stands at `batch.last`; how many rows they were.
 
         `applied_at` is now, in microseconds since 1970-01-01 UTC. After DatabaseAwayError it is not known
         whether the batch was written: the position tells. Raises StalePositionError when the database does
@@ -88,14 +90,17 @@ class Writer:
                     raise StalePositionError(
                         f"the database stands at {found.sequence}, the batch begins with {batch.first}"
                     )
-                for name, puts, _rows, rows in batch.tables:
+                written = 0
+                for name, puts, count, rows in batch.tables:
                     put = _PUTS[puts]
                     put(connection, schema.PROJECTED[name], rows)
+                    written += count
                 position = Position(self._journal_id, batch.last, applied_at)
                 statement = update(schema.projection).where(schema.projection.c.id == database.ROW)
                 connection.execute(statement.values(_values(position)))
         except SQLAlchemyError as error:
             raise database.away(error) from error
+        return written
 
     def _check_journal(self, found: Position) -> None:
         if found.journal_id != self._journal_id:
@@ -106,7 +111,11 @@ class Writer:
 
     def _limit_waiting(self, connection: Connection) -> None:
         if not database.is_sqlite(connection):
-            connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
+            limits = select(
+                func.set_config("lock_timeout", str(_LOCK_TIMEOUT_MS), true()),
+                func.set_config("statement_timeout", str(_STATEMENT_MS), true()),
+            )
+            connection.execute(limits)
 
 
 def _append(connection: Connection, table: Table, rows: bytes) -> None:
