@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -175,6 +176,41 @@ def test_it_gives_way_to_the_threads_that_sell(url: str) -> None:
         assert projector.wait_for(1, SOON)
     assert journal.seen == max(before, 10)
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@dataclass
+class JournalAskedAhead(Journal):
+    """Its first batch is written for as long as nobody asks for the second."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        batch = super().projection_batch(after, max_events, format)
+        if after:
+            self.asked.set()
+        elif batch is not None:
+            batch.tables = WaitingSheets(batch.tables)
+            batch.tables.until = self.asked
+        return batch
+
+
+class WaitingSheets(list[tuple[str, str, int, bytes]]):
+    """The sheets of a batch, which are not there before their time."""
+
+    until: threading.Event
+
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
+        assert self.until.wait(SOON)
+        return super().__iter__()
+
+
+def test_the_next_batch_is_made_while_one_is_written(url: str) -> None:
+    journal = JournalAskedAhead(random.Random(10))
+    journal.append(60)
+    with following(journal, url, most=20) as projector:
+        assert projector.wait_for(60, SOON)
+        assert (projector.status.failures, projector.status.batches) == (0, 3)
+    assert_exact(url, journal)
 
 
 class NiceJournal(Journal):

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from lockstock_server._core import CoreError
 from lockstock_server.errors import ExitCode
 from lockstock_server.projection import database
+from lockstock_server.projection.ahead import Ahead, Feed
 from lockstock_server.projection.errors import (
     DatabaseAwayError,
     JournalAwayError,
@@ -33,19 +34,6 @@ _BACKOFF_FIRST: Final = 0.1
 # Beyond the deadline of a stop: a transaction that is under way may end.
 _LAST_WRITE: Final = 1.0
 _NICE: Final = 10
-
-
-class Feed(Protocol):
-    """The engine as the projector sees it (`_core.Engine`)."""
-
-    def projection_batch(self, after: int, max_events: int, format: str) -> Rows | None:  # noqa: A002 - its name
-        """Give the next rows after a sequence, or None when there are none.
-
-        Raises CoreError; with the code `ExitCode.DATA` it may be over when the same is asked again.
-        """
-
-    def status(self) -> str:
-        """Tell how the engine stands, as JSON: `journal_id` and `durable_sequence` are read."""
 
 
 class ProjectorState(enum.Enum):
@@ -86,7 +74,7 @@ class ProjectorStatus:
 
 
 class Projector:
-    """Follows an engine into a database until it is stopped. Owns one thread and one connection."""
+    """Follows an engine into a database until it is stopped. Owns two threads and one connection."""
 
     def __init__(
         self,
@@ -109,7 +97,7 @@ class Projector:
         self._feed = feed
         self._engine = database.open_database(url)
         self._writer = Writer(self._engine, journal_id=_text(feed, "journal_id"))
-        self._max_events = max_events
+        self._batches = Ahead(feed, max_events, self._writer.format, prepare=_give_way)
         self._poll_interval = poll_interval
         self._backoff_max = backoff_max
         self._now = now
@@ -171,6 +159,7 @@ class Projector:
             self._stopping.set()
             self._wake.set()
             self._thread.join(_LAST_WRITE)
+        self._batches.close()
         self._engine.dispose()
         if self.status.state is not ProjectorState.REFUSED:
             self._set(state=ProjectorState.STOPPED)
@@ -230,7 +219,7 @@ class Projector:
 
     def _next(self, after: int) -> Rows | None:
         try:
-            return self._feed.projection_batch(after, self._max_events, self._writer.format)
+            return self._batches.after(after)
         except CoreError as error:
             if error.code == ExitCode.DATA:
                 raise JournalAwayError(str(error)) from error
