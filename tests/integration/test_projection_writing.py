@@ -53,6 +53,21 @@ def test_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
         assert compare_metadata(context, schema.metadata) == []
 
 
+def test_rows_that_change_have_room_beside_them(postgresql: PostgreSQL) -> None:
+    engine = open_database(postgresql.new_database())
+    migrate(engine)
+    roomy = text("SELECT relname FROM pg_class WHERE 'fillfactor=50' = ANY (reloptions)")
+    try:
+        with engine.connect() as connection:
+            assert set(connection.scalars(roomy)) == {
+                table.name
+                for table in schema.PROJECTED.values()
+                if table.dialect_options["postgresql"]["with"]
+            }
+    finally:
+        engine.dispose()
+
+
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
     migrate(engine)
     migrate(engine)
