@@ -125,8 +125,11 @@ class Batch:
     @property
     def last(self) -> int: ...
     @property
-    def tables(self) -> list[tuple[str, int, bytes]]:
-        """`(table, rows, formatted rows)`, in the order in which they must be written."""
+    def tables(self) -> list[tuple[str, str, int, bytes]]:
+        """`(table, what the rows are to it, rows, formatted rows)`, in the order in which they must be written.
+
+        Rows are to `append` (new ones, whole) or to `merge`.
+        """
 
 @final
 class Offline:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lockstock_server.projection import schema
+from lockstock_server.projection.writer import APPEND, MERGE
 
 if TYPE_CHECKING:
     import random
@@ -41,6 +42,8 @@ class Change:
     key: tuple[Any, ...]
     set: tuple[Any, ...]
     add: tuple[int, ...]
+    creates: bool = False
+    """Whether no row of this key stands before it."""
 
 
 @dataclass
@@ -49,10 +52,12 @@ class Folded:
 
     set: list[Any]
     add: list[int]
+    created: bool = False
 
     def take(self, change: Change) -> None:
         self.set = [old if new is None else new for old, new in zip(self.set, change.set, strict=True)]
         self.add = [old + new for old, new in zip(self.add, change.add, strict=True)]
+        self.created |= change.creates
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Batch:
 
     first: int
     last: int
-    tables: list[tuple[str, int, bytes]]
+    tables: list[tuple[str, str, int, bytes]]
 
 
 def fold(events: Sequence[Sequence[Change]]) -> dict[str, dict[tuple[Any, ...], Folded]]:
@@ -135,11 +140,15 @@ class Journal:
         if not events:
             return None
         write = {"json": as_json, "copy": as_copy}[format]
-        folded = {name: rows_of(rows) for name, rows in fold(events).items()}
-        tables = [(name, len(rows), write(rows)) for name, rows in folded.items()]
+        sheets = [
+            (name, puts, rows_of({key: row for key, row in rows.items() if row.created is (puts == APPEND)}))
+            for name, rows in fold(events).items()
+            for puts in (APPEND, MERGE)
+        ]
+        tables = [(name, puts, len(rows), write(rows)) for name, puts, rows in sheets if rows]
         if self.spoil is not None:
             spoiled, wrong = self.spoil
-            tables = [(name, n, wrong if name == spoiled else rows) for name, n, rows in tables]
+            tables = [(name, puts, n, wrong if name == spoiled else rows) for name, puts, n, rows in tables]
         return Batch(after + 1, after + len(events), tables)
 
     def replay(self, until: int) -> Replayed:
@@ -164,12 +173,12 @@ class Journal:
 
     def _history(self, table: Table, key: tuple[int, ...]) -> Change:
         values = tuple(self._value(column) for column in schema.columns_of(table, schema.SET))
-        return Change(table, key, values, ())
+        return Change(table, key, values, (), creates=True)
 
     def _create(self, table: Table, key: tuple[Any, ...]) -> Change:
         self._known.append((table, key))
         values = tuple(self._value(column) for column in schema.columns_of(table, schema.SET))
-        return Change(table, key, values, self._deltas(table))
+        return Change(table, key, values, self._deltas(table), creates=True)
 
     def _touch(self, table: Table, key: tuple[Any, ...]) -> Change:
         columns = schema.columns_of(table, schema.SET)

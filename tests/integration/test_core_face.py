@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from lockstock.internal.v1 import documents_pb2 as seam
 from lockstock.v1 import errors_pb2, stock_pb2, stock_pb2_grpc
 from lockstock.v1 import operations_pb2 as op
 from lockstock_server import _core
+from lockstock_server.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,9 +242,22 @@ def test_rows_come_in_batches_up_to_what_is_durable(engine: _core.Engine) -> Non
     batch = engine.projection_batch(0, 1_000, "json")
     assert batch is not None
     assert (batch.first, batch.last) == (1, last)
-    tables = {table: (rows, json.loads(formatted)) for table, rows, formatted in batch.tables}
+    tables = {table: (rows, json.loads(formatted)) for table, _, rows, formatted in batch.tables}
     assert tables["operations"][0] == last == len(tables["operations"][1])
     assert engine.projection_batch(last, 1_000, "copy") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what the limit counts differs elsewhere")
+def test_a_journal_that_has_no_file_left_to_be_read_with_may_be_asked_again(engine: _core.Engine) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(_core.CoreError, match="Too many open files") as refused:
+            engine.projection_batch(0, 1_000, "json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert refused.value.code == ExitCode.DATA
+    assert engine.projection_batch(0, 1_000, "json") is not None
 
 
 def routed(
@@ -293,7 +308,7 @@ def test_a_buyer_is_found_by_the_hash_that_stands_in_the_rows(engine: _core.Engi
     assert engine.call_blocking(STOCK + "Lock", request.SerializeToString())[0]
     batch = engine.projection_batch(0, 1_000, "json")
     assert batch is not None
-    rows = next(json.loads(formatted) for table, _, formatted in batch.tables if table == "reservations")
+    rows = next(json.loads(formatted) for table, _, _, formatted in batch.tables if table == "reservations")
     hashed = engine.buyer_hash("ann@example.org")
     assert (len(hashed), hashed in rows[0]) == (32, True)
     assert engine.buyer_hash("") == ""

@@ -16,9 +16,13 @@ from lockstock_server.projection.migrate import VERSION_TABLE, migrate
 from lockstock_server.projection.writer import Writer
 from projection_journal import LIVE, Journal
 from sqlalchemy import Engine, insert, select, text, update
+from sqlalchemy.engine import make_url
+from support.proxy import Mood, Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from support.postgresql import PostgreSQL
 
 
 @pytest.fixture
@@ -47,6 +51,21 @@ def test_migrations_make_the_tables_of_the_schema(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_rows_that_change_have_room_beside_them(postgresql: PostgreSQL) -> None:
+    engine = open_database(postgresql.new_database())
+    migrate(engine)
+    roomy = text("SELECT relname FROM pg_class WHERE 'fillfactor=50' = ANY (reloptions)")
+    try:
+        with engine.connect() as connection:
+            assert set(connection.scalars(roomy)) == {
+                table.name
+                for table in schema.PROJECTED.values()
+                if table.dialect_options["postgresql"]["with"]
+            }
+    finally:
+        engine.dispose()
 
 
 def test_migrating_again_changes_nothing(engine: Engine) -> None:
@@ -94,7 +113,7 @@ def test_a_batch_that_fails_in_the_middle_leaves_nothing_of_itself(engine: Engin
     write_some(journal, writer, 40)
     following = journal.projection_batch(40, 40, "json")
     assert following is not None
-    touched = {name for name, _rows, _bytes in following.tables}
+    touched = {name for name, _puts, _rows, _bytes in following.tables}
     live = max(table.name for table in LIVE if table.name in touched)
     for name in ("movements", "operations", live):
         journal.spoil = (name, b'[["not","a","row' if writer.format == "json" else b"not\ta\trow\n")
@@ -121,6 +140,43 @@ def test_of_two_writers_of_the_same_events_the_second_is_told_to_look_again(engi
     with pytest.raises(StalePositionError, match="stands at 20"):
         first.write(batch, 1)
     exact(engine, journal, 20)
+
+
+class Silencing(list[tuple[str, str, int, bytes]]):
+    """The sheets of a batch; when they are asked for, which is amid the transaction, PostgreSQL falls silent."""
+
+    proxy: Proxy
+
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
+        self.proxy.become(Mood.SILENT)
+        return super().__iter__()
+
+
+def test_a_postgresql_that_keeps_its_connection_and_says_nothing_is_away(postgresql: PostgreSQL) -> None:
+    proxy = Proxy(postgresql.socket)
+    name = make_url(postgresql.new_database()).database
+    url = f"postgresql+psycopg://postgres@127.0.0.1:{proxy.port}/{name}"
+    engine = open_database(url, silence_seconds=0.2)
+    try:
+        migrate(engine)
+        journal = Journal(random.Random(7))
+        journal.append(40)
+        writer = Writer(engine, journal.journal_id)
+        write_some(journal, writer, 20)
+        batch = journal.projection_batch(20, 20, writer.format)
+        assert batch is not None
+        batch.tables = Silencing(batch.tables)
+        batch.tables.proxy = proxy
+        with pytest.raises(DatabaseAwayError, match="said nothing"):
+            writer.write(batch, 1)
+        proxy.become(Mood.CUT)
+        proxy.become(Mood.FORWARD)
+        engine.dispose()
+        write_some(journal, writer, 20)
+        exact(engine, journal, 40)
+    finally:
+        engine.dispose()
+        proxy.close()
 
 
 def test_the_database_of_another_journal_is_refused(engine: Engine) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
+import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from lockstock_server._core import CoreError
+from lockstock_server.errors import ExitCode
 from lockstock_server.projection import rebuild
 from lockstock_server.projection.database import open_database
 from lockstock_server.projection.difference import Comparison, compare_database
@@ -114,6 +119,39 @@ def test_after_a_restart_it_goes_on_where_the_database_stands(url: str) -> None:
         assert_exact(url, journal)
 
 
+class RefusedFiles(Journal):
+    """A journal whose files cannot be opened a few times, as where a process has too many of them open."""
+
+    refusals = 3
+    code = ExitCode.DATA
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        if self.refusals:
+            self.refusals -= 1
+            error = CoreError("cannot open a segment: Too many open files (os error 24)")
+            error.code = self.code
+            raise error
+        return super().projection_batch(after, max_events, format)
+
+
+def test_a_journal_that_cannot_be_read_for_a_while_is_tried_again(url: str) -> None:
+    journal = RefusedFiles(random.Random(8))
+    journal.append(30)
+    with following(journal, url) as projector:
+        assert projector.wait_for(30, SOON)
+        assert projector.status.failures == 3
+        assert "Too many open files" in str(projector.status.last_error)
+    assert_exact(url, journal)
+
+
+def test_a_journal_that_cannot_be_read_for_good_is_given_up(url: str) -> None:
+    journal = RefusedFiles(random.Random(8))
+    journal.code = ExitCode.DATABASE
+    journal.append(30)
+    with following(journal, url) as projector:
+        assert projector.wait_until(lambda status: status.state is ProjectorState.REFUSED, SOON)
+
+
 class CrashingJournal(Journal):
     """The n-th batch is cut off in the middle, as if the process had died while it was sent."""
 
@@ -124,9 +162,65 @@ class CrashingJournal(Journal):
         if batch is not None:
             self.crash_at -= 1
             if self.crash_at == 0:
-                name, count, rows = batch.tables[-1]
-                batch.tables[-1] = (name, count, rows[: len(rows) // 2] + b'"')
+                name, puts, count, rows = batch.tables[-1]
+                batch.tables[-1] = (name, puts, count, rows[: len(rows) // 2] + b'"')
         return batch
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread's priority is its process's")
+def test_it_gives_way_to_the_threads_that_sell(url: str) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    journal = NiceJournal(random.Random(9))
+    journal.append(1)
+    with following(journal, url) as projector:
+        assert projector.wait_for(1, SOON)
+    assert journal.seen == max(before, 10)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@dataclass
+class JournalAskedAhead(Journal):
+    """Its first batch is written for as long as nobody asks for the second."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        batch = super().projection_batch(after, max_events, format)
+        if after:
+            self.asked.set()
+        elif batch is not None:
+            batch.tables = WaitingSheets(batch.tables)
+            batch.tables.until = self.asked
+        return batch
+
+
+class WaitingSheets(list[tuple[str, str, int, bytes]]):
+    """The sheets of a batch, which are not there before their time."""
+
+    until: threading.Event
+
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
+        assert self.until.wait(SOON)
+        return super().__iter__()
+
+
+def test_the_next_batch_is_made_while_one_is_written(url: str) -> None:
+    journal = JournalAskedAhead(random.Random(10))
+    journal.append(60)
+    with following(journal, url, most=20) as projector:
+        assert projector.wait_for(60, SOON)
+        assert (projector.status.failures, projector.status.batches) == (0, 3)
+    assert_exact(url, journal)
+
+
+class NiceJournal(Journal):
+    """A journal that notes how nice the thread is that reads it."""
+
+    seen: int | None = None
+
+    def projection_batch(self, after: int, max_events: int, format: str) -> Batch | None:  # noqa: A002
+        self.seen = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return super().projection_batch(after, max_events, format)
 
 
 def test_a_batch_that_breaks_off_in_the_middle_is_written_again_as_a_whole(url: str) -> None:

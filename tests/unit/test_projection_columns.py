@@ -51,12 +51,12 @@ def test_nothing_but_the_key_can_refuse_a_row(table: Table) -> None:
 
 @pytest.mark.parametrize("table", schema.PROJECTED.values(), ids=str)
 def test_every_column_that_is_not_a_key_is_merged(table: Table) -> None:
+    assert "ON CONFLICT" not in str(upserts.appended_json(table).compile(dialect=SQLITE))
     if table.info.get(schema.HISTORY):
-        assert "ON CONFLICT" not in str(upserts.from_json(table).compile(dialect=SQLITE))
         return
     statements = [
-        upserts.from_json(table).compile(dialect=SQLITE),
-        upserts.from_staging(table).compile(dialect=POSTGRESQL),
+        upserts.merged_json(table).compile(dialect=SQLITE),
+        upserts.merged_staging(table).compile(dialect=POSTGRESQL),
     ]
     for statement in map(str, statements):
         merged = statement.split("DO UPDATE SET", maxsplit=1)[1]

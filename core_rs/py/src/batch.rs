@@ -31,13 +31,13 @@ impl Batch {
         self.batch.last
     }
 
-    /// `(table, rows, formatted rows)`, in the order in which they must be written.
+    /// `(table, what the rows are to it, rows, formatted rows)`, in the order in which they must be written.
     #[getter]
-    fn tables<'py>(&self, py: Python<'py>) -> Vec<(&'static str, usize, Bound<'py, PyBytes>)> {
+    fn tables<'py>(&self, py: Python<'py>) -> Vec<(&'static str, &'static str, usize, Bound<'py, PyBytes>)> {
         self.batch
             .sheets
             .iter()
-            .map(|sheet| (sheet.table, sheet.rows, PyBytes::new(py, &sheet.bytes)))
+            .map(|sheet| (sheet.table, sheet.puts.name(), sheet.rows, PyBytes::new(py, &sheet.bytes)))
             .collect()
     }
 }

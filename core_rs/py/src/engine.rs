@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockstock_engine::projection::{self, Format, Projection};
+use lockstock_engine::projection::{self, Format, Projection, ProjectionError};
 use lockstock_engine::{Config, OpenError};
 use lockstock_wire::status::Failure;
 use lockstock_wire::{Caller, Door, fast_lane};
@@ -181,7 +181,8 @@ impl Engine {
         detached(py, || Ok(projection::buyer_text(self.engine()?.buyer_hash(buyer))))
     }
 
-    /// The next rows after sequence `after`; None when there are none.
+    /// The next rows after sequence `after`; None when there are none. An error with the code of the data directory
+    /// may be over when the same is asked again.
     fn projection_batch(
         &self,
         py: Python<'_>,
@@ -194,7 +195,11 @@ impl Engine {
             let format = Format::from_name(format)
                 .ok_or_else(|| Error::new(ExitCode::Failed, format!("there is no format {format}")))?;
             let batch = open.projection.lock().batch(open.door.engine(), after, max_events, format);
-            Ok(batch.map_err(|error| Error::new(ExitCode::Database, error))?.map(Batch::new))
+            let failed = |error: ProjectionError| {
+                let code = if error.may_pass() { ExitCode::Data } else { ExitCode::Database };
+                Error::new(code, error)
+            };
+            Ok(batch.map_err(failed)?.map(Batch::new))
         })
     }
 

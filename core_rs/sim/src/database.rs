@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lockstock_engine::projection::{Batch, TABLES, Table, expected_rows, table};
+use lockstock_engine::projection::{Batch, Puts, TABLES, Table, expected_rows, table};
 use lockstock_stock::event::Event;
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::state::State;
@@ -34,7 +34,7 @@ impl Database {
             let table = table(sheet.table).ok_or_else(|| format!("there is no table {}", sheet.table))?;
             let rows = self.tables.entry(table.name).or_default();
             for change in parse(&sheet.bytes)? {
-                take_row(table, rows, change)?;
+                take_row(table, rows, sheet.puts, change)?;
             }
         }
         self.sequence = batch.last;
@@ -74,7 +74,7 @@ fn key(table: &Table, row: &[Value]) -> String {
     Value::from(row.iter().take(table.key.len()).cloned().collect::<Vec<_>>()).to_string()
 }
 
-fn take_row(table: &Table, rows: &mut Rows, change: Row) -> Result<(), String> {
+fn take_row(table: &Table, rows: &mut Rows, puts: Puts, change: Row) -> Result<(), String> {
     let name = table.name;
     let key = key(table, &change);
     let Some(row) = rows.get_mut(&key) else {
@@ -84,7 +84,7 @@ fn take_row(table: &Table, rows: &mut Rows, change: Row) -> Result<(), String> {
         rows.insert(key, change);
         return Ok(());
     };
-    if table.history {
+    if puts == Puts::Append {
         return Err(format!("{name} {key} is appended twice"));
     }
     let set = table.key.len() + table.set.len();

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+import psycopg
+from psycopg.waiting import Ready
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -15,12 +18,20 @@ from lockstock_server.projection import schema
 from lockstock_server.projection.errors import DatabaseAwayError, ProjectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
     from sqlalchemy.pool import ConnectionPoolEntry
+
+_T = TypeVar("_T")
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 ROW: Final = 1
 """The id of the one row of the table `projection`."""
+
+SILENCE_SECONDS: Final = 300
+"""How long PostgreSQL may leave us without a word in the middle of something. No statement of a batch takes near as
+long; one that is slow for any other reason is tried again."""
 
 _BUSY_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 5
@@ -62,8 +73,10 @@ def parse_url(url: str) -> URL:
             raise ProjectionError(f"Lockstock projects into SQLite or PostgreSQL, not into {other!r}.")
 
 
-def open_database(url: str) -> Engine:
+def open_database(url: str, silence_seconds: float = SILENCE_SECONDS) -> Engine:
     """Makes the engine of SQLAlchemy for a URL; connects to nothing yet.
+
+    A PostgreSQL that says nothing for `silence_seconds` when it should has failed.
 
     Raises ProjectionError when the URL makes no sense.
     """
@@ -76,11 +89,56 @@ def open_database(url: str) -> Engine:
             return engine
         # A peer that has gone silent must be noticed, or the projection would hang instead of coming back.
         alive = {"connect_timeout": _CONNECT_SECONDS, "keepalives_idle": 5, "tcp_user_timeout": _SILENCE_MS}
-        return create_engine(parsed, pool_pre_ping=True, connect_args=alive)
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=alive)
     except (ArgumentError, NoSuchModuleError) as error:
         raise ProjectionError(
             f"{masked_url(url)!r} cannot be used as a database URL: {masked(str(error))}."
         ) from error
+    event.listen(engine, "do_connect", _listening(silence_seconds))
+    return engine
+
+
+class _SilentError(psycopg.OperationalError):
+    """The server took what it was sent, and said nothing."""
+
+
+def _listening(silence_seconds: float) -> Callable[..., psycopg.Connection[Any]]:
+    """Makes connections that a silent peer does not hold for ever, even one that takes what it is sent."""
+
+    class Listening(psycopg.Connection[Any]):
+        _gave_up: _SilentError | None = None
+
+        def wait(self, gen: Generator[Any, Any, _T], *args: Any, **kwargs: Any) -> _T:
+            if self._gave_up is not None:
+                # Nothing more is asked of it, the end of the transaction neither: that would wait as long.
+                raise self._gave_up
+            try:
+                return super().wait(_heard(gen, silence_seconds), *args, **kwargs)
+            except _SilentError as error:
+                self._gave_up = error
+                raise
+
+    def connect(_dialect: object, _record: object, args: Sequence[Any], options: dict[str, Any]) -> Listening:
+        return Listening.connect(*args, **options)
+
+    return connect
+
+
+def _heard(gen: Generator[Any, Any, _T], silence_seconds: float) -> Generator[Any, Any, _T]:
+    """The same steps of the driver; an error where nothing comes of one of them for too long."""
+    ends = time.monotonic() + silence_seconds
+    try:
+        wanted = next(gen)
+        while True:
+            # The driver looks up from its waiting a few times a second.
+            ready = yield wanted
+            if ready != Ready.NONE:
+                ends = time.monotonic() + silence_seconds
+            elif time.monotonic() > ends:
+                raise _SilentError(f"the server has said nothing for {silence_seconds:g} seconds")
+            wanted = gen.send(ready)
+    except StopIteration as ended:
+        return cast("_T", ended.value)
 
 
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:

@@ -14,5 +14,9 @@ class DatabaseAwayError(Exception):
     """The database cannot be used now; it may be later. The text is what the driver said."""
 
 
+class JournalAwayError(Exception):
+    """A file of the journal cannot be read now; it may be later. The text is what the core said."""
+
+
 class StalePositionError(Exception):
     """Somebody else has moved the database since its position was read: read it again."""

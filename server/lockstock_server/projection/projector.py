@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import json
+import os
+import sys
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from lockstock_server._core import CoreError
+from lockstock_server.errors import ExitCode
 from lockstock_server.projection import database
-from lockstock_server.projection.errors import DatabaseAwayError, ProjectionError, StalePositionError
+from lockstock_server.projection.ahead import Ahead, Feed
+from lockstock_server.projection.errors import (
+    DatabaseAwayError,
+    JournalAwayError,
+    ProjectionError,
+    StalePositionError,
+)
 from lockstock_server.projection.migrate import migrate
 from lockstock_server.projection.writer import Rows, Writer
 
@@ -22,16 +33,7 @@ if TYPE_CHECKING:
 _BACKOFF_FIRST: Final = 0.1
 # Beyond the deadline of a stop: a transaction that is under way may end.
 _LAST_WRITE: Final = 1.0
-
-
-class Feed(Protocol):
-    """The engine as the projector sees it (`_core.Engine`)."""
-
-    def projection_batch(self, after: int, max_events: int, format: str) -> Rows | None:  # noqa: A002 - its name
-        """Give the next rows after a sequence, or None when there are none."""
-
-    def status(self) -> str:
-        """Tell how the engine stands, as JSON: `journal_id` and `durable_sequence` are read."""
+_NICE: Final = 10
 
 
 class ProjectorState(enum.Enum):
@@ -42,7 +44,7 @@ class ProjectorState(enum.Enum):
     FOLLOWING = "FOLLOWING"
     """It writes what the engine says."""
     AWAY = "AWAY"
-    """The database cannot be used; it is tried again and again."""
+    """The database cannot be used, or the journal not be read; it is tried again and again."""
     REFUSED = "REFUSED"
     """Journal and database do not belong together, or the rows cannot be made: it has given up."""
     STOPPED = "STOPPED"
@@ -61,9 +63,9 @@ class ProjectorStatus:
     rows: int = 0
     """Rows written since the start."""
     failures: int = 0
-    """How often the database could not be used since the start."""
+    """How often the database could not be used, or the journal not be read, since the start."""
     last_error: str | None = None
-    """What was said when the database was last not usable, or why it was refused."""
+    """What was said when it last was so, or why it was refused."""
 
     @property
     def connected(self) -> bool:
@@ -72,7 +74,7 @@ class ProjectorStatus:
 
 
 class Projector:
-    """Follows an engine into a database until it is stopped. Owns one thread and one connection."""
+    """Follows an engine into a database until it is stopped. Owns two threads and one connection."""
 
     def __init__(
         self,
@@ -95,7 +97,7 @@ class Projector:
         self._feed = feed
         self._engine = database.open_database(url)
         self._writer = Writer(self._engine, journal_id=_text(feed, "journal_id"))
-        self._max_events = max_events
+        self._batches = Ahead(feed, max_events, self._writer.format, prepare=_give_way)
         self._poll_interval = poll_interval
         self._backoff_max = backoff_max
         self._now = now
@@ -157,12 +159,14 @@ class Projector:
             self._stopping.set()
             self._wake.set()
             self._thread.join(_LAST_WRITE)
+        self._batches.close()
         self._engine.dispose()
         if self.status.state is not ProjectorState.REFUSED:
             self._set(state=ProjectorState.STOPPED)
         return self.status.sequence >= durable
 
     def _run(self) -> None:
+        _give_way()
         backoff = _BACKOFF_FIRST
         while not self._stopping.is_set():
             try:
@@ -173,7 +177,7 @@ class Projector:
                     if self._finishing.is_set():
                         return
                     self._pause(self._poll_interval)
-            except DatabaseAwayError as error:
+            except (DatabaseAwayError, JournalAwayError) as error:
                 self._note_away(error)
                 if self._finishing.is_set():
                     return
@@ -205,16 +209,23 @@ class Projector:
         """Writes one batch; whether there was one."""
         self._wake.clear()
         after = self.status.sequence
-        batch = self._feed.projection_batch(after, self._max_events, self._writer.format)
+        batch = self._next(after)
         if batch is None:
             return False
-        self._writer.write(batch, self._now())
+        rows = self._writer.write(batch, self._now())
         before = self.status
-        rows = sum(rows for _table, rows, _bytes in batch.tables)
         self._set(sequence=batch.last, batches=before.batches + 1, rows=before.rows + rows)
         return True
 
-    def _note_away(self, error: DatabaseAwayError) -> None:
+    def _next(self, after: int) -> Rows | None:
+        try:
+            return self._batches.after(after)
+        except CoreError as error:
+            if error.code == ExitCode.DATA:
+                raise JournalAwayError(str(error)) from error
+            raise
+
+    def _note_away(self, error: DatabaseAwayError | JournalAwayError) -> None:
         # A connection that failed is not trusted again.
         self._engine.dispose()
         failures = self.status.failures + 1
@@ -228,6 +239,14 @@ class Projector:
         with self._changed:
             self._status = replace(self._status, **changes)
             self._changed.notify_all()
+
+
+def _give_way() -> None:
+    """Selling comes before catching up: on Linux, where it is a thread's own affair how nice it is."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, max(_NICE, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def _text(feed: Feed, field: str) -> str:

@@ -15,7 +15,7 @@ from lockstock_server.projection.migrate import VERSION_TABLE
 from lockstock_server.projection.projector import Projector, ProjectorState
 
 if TYPE_CHECKING:
-    from lockstock_server.projection.projector import Feed
+    from lockstock_server.projection.ahead import Feed
 
 _TELL_EVERY: Final = 0.05
 _STOP_DEADLINE: Final = 60.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.dml import Insert
 
 ROWS: Final = "rows"
-"""The parameter of `from_json`: the rows as a JSON array of arrays."""
+"""The parameter of the statements for SQLite: the rows as a JSON array of arrays."""
 
 _STAGING: Final = MetaData()
 
@@ -33,19 +33,23 @@ def staging(table: Table) -> Table:
 
 
 @cache
-def from_staging(table: Table) -> Insert:
-    """PostgreSQL: puts the staged rows into the table."""
+def merged_staging(table: Table) -> Insert:
+    """PostgreSQL: merges the staged rows into the table."""
     staged = staging(table)
     insert = postgresql.insert(table).from_select(list(table.columns.keys()), select(*staged.columns))
     return insert.on_conflict_do_update(index_elements=_keys(table), set_=_merged(table, insert.excluded))
 
 
 @cache
-def from_json(table: Table) -> Insert:
-    """SQLite: puts rows from the parameter `rows` into the table."""
-    insert = sqlite.insert(table).from_select(list(table.columns.keys()), _json_rows(table))
-    if table.info.get(schema.HISTORY):
-        return insert
+def appended_json(table: Table) -> sqlite.Insert:
+    """SQLite: appends rows from the parameter `rows` to the table."""
+    return sqlite.insert(table).from_select(list(table.columns.keys()), _json_rows(table))
+
+
+@cache
+def merged_json(table: Table) -> Insert:
+    """SQLite: merges rows from the parameter `rows` into the table."""
+    insert = appended_json(table)
     return insert.on_conflict_do_update(index_elements=_keys(table), set_=_merged(table, insert.excluded))
 
 

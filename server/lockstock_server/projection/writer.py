@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg
-from sqlalchemy import insert, text, update
+from sqlalchemy import func, insert, select, true, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateTable
 
@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
+APPEND: Final = "append"
+"""New rows, whole: none of their keys stands in the table."""
+MERGE: Final = "merge"
+"""Changes of rows that may stand in the table; one that does not stand there is whole."""
+
 # How long another writer may hold the position before this one gives up, to come again.
 _LOCK_TIMEOUT_MS: Final = 5_000
+# Before the projector stops listening: so that the one that gives up first also lets the position go.
+_STATEMENT_MS: Final = database.SILENCE_SECONDS * 900
 
 
 class Rows(Protocol):
@@ -34,8 +41,8 @@ class Rows(Protocol):
         """The last one."""
 
     @property
-    def tables(self) -> Sequence[tuple[str, int, bytes]]:
-        """`(table, rows, formatted rows)`."""
+    def tables(self) -> Sequence[tuple[str, str, int, bytes]]:
+        """`(table, what its rows are to it, rows, formatted rows)`: see `APPEND` and `MERGE`."""
 
 
 class Writer:
@@ -65,8 +72,8 @@ class Writer:
         self._check_journal(found)
         return found
 
-    def write(self, batch: Rows, applied_at: int) -> None:
-        """Puts a batch's rows into the database, which then stands at `batch.last`.
+    def write(self, batch: Rows, applied_at: int) -> int:
+        """Puts a batch's rows into the database, which then stands at `batch.last`; how many rows they were.
 
         `applied_at` is now, in microseconds since 1970-01-01 UTC. After DatabaseAwayError it is not known
         whether the batch was written: the position tells. Raises StalePositionError when the database does
@@ -83,13 +90,17 @@ class Writer:
                     raise StalePositionError(
                         f"the database stands at {found.sequence}, the batch begins with {batch.first}"
                     )
-                for name, _rows, rows in batch.tables:
-                    self._put(connection, schema.PROJECTED[name], rows)
+                written = 0
+                for name, puts, count, rows in batch.tables:
+                    put = _PUTS[puts]
+                    put(connection, schema.PROJECTED[name], rows)
+                    written += count
                 position = Position(self._journal_id, batch.last, applied_at)
                 statement = update(schema.projection).where(schema.projection.c.id == database.ROW)
                 connection.execute(statement.values(_values(position)))
         except SQLAlchemyError as error:
             raise database.away(error) from error
+        return written
 
     def _check_journal(self, found: Position) -> None:
         if found.journal_id != self._journal_id:
@@ -100,17 +111,30 @@ class Writer:
 
     def _limit_waiting(self, connection: Connection) -> None:
         if not database.is_sqlite(connection):
-            connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
+            limits = select(
+                func.set_config("lock_timeout", str(_LOCK_TIMEOUT_MS), true()),
+                func.set_config("statement_timeout", str(_STATEMENT_MS), true()),
+            )
+            connection.execute(limits)
 
-    def _put(self, connection: Connection, table: Table, rows: bytes) -> None:
-        if database.is_sqlite(connection):
-            connection.execute(upserts.from_json(table), {upserts.ROWS: rows.decode()})
-        elif table.info.get(schema.HISTORY):
-            _copy(connection, table, rows)
-        else:
-            connection.execute(CreateTable(upserts.staging(table), if_not_exists=True))
-            _copy(connection, upserts.staging(table), rows)
-            connection.execute(upserts.from_staging(table))
+
+def _append(connection: Connection, table: Table, rows: bytes) -> None:
+    if database.is_sqlite(connection):
+        connection.execute(upserts.appended_json(table), {upserts.ROWS: rows.decode()})
+    else:
+        _copy(connection, table, rows)
+
+
+def _merge(connection: Connection, table: Table, rows: bytes) -> None:
+    if database.is_sqlite(connection):
+        connection.execute(upserts.merged_json(table), {upserts.ROWS: rows.decode()})
+    else:
+        connection.execute(CreateTable(upserts.staging(table), if_not_exists=True))
+        _copy(connection, upserts.staging(table), rows)
+        connection.execute(upserts.merged_staging(table))
+
+
+_PUTS: Final = {APPEND: _append, MERGE: _merge}
 
 
 def _values(position: Position) -> dict[str, Any]:

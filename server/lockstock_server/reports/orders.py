@@ -72,14 +72,24 @@ def movements_of_reservations(table: str) -> list[str]:
 def steps(connection: Connection, kinds: Iterable[str], order_id: str, until: int) -> list[Step]:
     """Read the steps of an order: what names it, and what moved units of it (a sweep, an exchange)."""
     operations, movements = schema.operations.c, schema.movements.c
-    moving = and_(movements.owner == order_id, movements.kind.in_(kinds), movements.sequence <= until)
+    moving = and_(
+        movements.owner == order_id,
+        schema.is_not(movements.owner),
+        movements.kind.in_(kinds),
+        movements.sequence <= until,
+    )
     moved: dict[int, list[Moved]] = defaultdict(list)
     for row in connection.execute(
         select(schema.movements).where(moving).order_by(movements.sequence, movements.ordinal)
     ):
         moved[row.sequence].append(Moved(row.kind, row.line, row.sku, row.warehouse, row.pool, row.quantity))
+    # A lock is left out of this index: it moves units of its order, so its movements name it.
     named = and_(
-        operations.owner == order_id, operations.operation.in_(OPERATIONS), operations.sequence <= until
+        operations.owner == order_id,
+        schema.is_not(operations.owner),
+        schema.is_not(operations.operation, "LOCK"),
+        operations.operation.in_(OPERATIONS),
+        operations.sequence <= until,
     )
     sequences = union(select(operations.sequence).where(named), select(movements.sequence).where(moving))
     found = connection.execute(
@@ -171,7 +181,7 @@ def _sums(table: Table, chosen: ColumnElement[str], names: Iterable[str]) -> tup
 def _conditions(filters: Filters, after: Place | None) -> list[ColumnElement[bool]]:
     it, line, place = schema.reservations.c, schema.reservation_lines.c, schema.allocations.c
     conditions: list[ColumnElement[bool]] = [
-        column == value
+        and_(column == value, schema.is_not(column))
         for column, value in (
             (it.channel, filters.channel),
             (it.buyer, filters.buyer),

@@ -55,7 +55,7 @@ class RouteHistory:
         """Find orders, the newest first."""
         conditions: list[ColumnElement[bool]] = []
         if filters.channel:
-            conditions.append(_RESERVATIONS.channel == filters.channel)
+            conditions += [_RESERVATIONS.channel == filters.channel, schema.is_not(_RESERVATIONS.channel)]
         if filters.created_from is not None:
             conditions.append(_RESERVATIONS.created_at >= filters.created_from)
         if filters.created_before is not None:

@@ -1,6 +1,6 @@
 //! Why rows cannot be made.
 
-use lockstock_journal::ReadError;
+use lockstock_journal::{OpenError, ReadError};
 use lockstock_stock::codec::CodecError;
 use lockstock_stock::ids::Sequence;
 
@@ -58,4 +58,12 @@ pub enum ProjectionError {
     /// History that is to be formatted cannot be read.
     #[error("the journal cannot be read: {0}")]
     History(String),
+}
+
+impl ProjectionError {
+    /// Whether it may be over when the same is asked again: the disk refused something, as it does where a process
+    /// has too many files open. All else is so for good.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Journal(ReadError::Journal(OpenError::Io(_))))
+    }
 }

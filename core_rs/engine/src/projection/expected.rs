@@ -3,7 +3,6 @@
 //! It shares the writing of values with the fold, and nothing that says what the values are: counters are
 //! read where the state machine keeps them, not summed from movements.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use lockstock_stock::command::DocumentKind;
@@ -14,7 +13,7 @@ use lockstock_stock::state::{Reservation, State};
 use super::columns::{self, Table};
 use super::error::ProjectionError;
 use super::fold::Fold;
-use super::format::{Format, Value, Writer};
+use super::format::{Appended, Format, Value};
 use super::names::Names;
 use super::{history, text};
 
@@ -32,7 +31,7 @@ where
     F: Display,
 {
     let table = columns::table(table).ok_or_else(|| ProjectionError::Table(table.to_owned()))?;
-    let mut writer = Writer::new(table, Format::Json);
+    let mut writer = Appended::new(table, Format::Json);
     if table.history {
         history_rows(table, state, events, &mut writer)?;
     } else {
@@ -45,7 +44,7 @@ fn history_rows<I, E, F>(
     table: &'static Table,
     state: &State,
     events: impl FnOnce() -> Result<I, E>,
-    writer: &mut Writer,
+    writer: &mut Appended,
 ) -> Result<(), ProjectionError>
 where
     I: Iterator<Item = Result<Event, F>>,
@@ -62,14 +61,14 @@ where
             break;
         }
         let one = std::slice::from_ref(&event);
-        let asked = Fold::of(one).map_or_else(BTreeSet::new, |fold| fold.asked);
+        let asked = Fold::of(one).map_or_else(Vec::new, |fold| fold.asked);
         let names = Names::collect(event.sequence, asked, |learn| learn(state))?;
         history::of_event(&event, table, &names, writer)?;
     }
     Ok(())
 }
 
-fn live_rows(table: &'static Table, state: &State, writer: &mut Writer) {
+fn live_rows(table: &'static Table, state: &State, writer: &mut Appended) {
     match table.name {
         "documents" => documents(state, writer),
         "skus" => skus(state, writer),
@@ -101,7 +100,7 @@ fn numbers(state: &State) -> impl Iterator<Item = OwnerNo> {
     (1..=state.sequence()).map(OwnerNo)
 }
 
-fn documents(state: &State, writer: &mut Writer) {
+fn documents(state: &State, writer: &mut Appended) {
     let mut kinds = DocumentKind::ALL;
     kinds.sort_by_key(|kind| text::of_kind(*kind));
     for kind in kinds {
@@ -117,19 +116,19 @@ fn documents(state: &State, writer: &mut Writer) {
     }
 }
 
-fn skus(state: &State, writer: &mut Writer) {
+fn skus(state: &State, writer: &mut Appended) {
     for sku in sorted(state.skus().iter(), |sku| &sku.id) {
         writer.row(&[(&*sku.id).into(), (&*sku.category).into()], &[sku.claimed()]);
     }
 }
 
-fn warehouses(state: &State, writer: &mut Writer) {
+fn warehouses(state: &State, writer: &mut Appended) {
     for warehouse in sorted(state.warehouses().iter(), |warehouse| &warehouse.id) {
         writer.row(&[(&*warehouse.id).into(), text::of_state(warehouse.state).into()], &[]);
     }
 }
 
-fn stock(state: &State, writer: &mut Writer) {
+fn stock(state: &State, writer: &mut Appended) {
     for sku in sorted(state.skus().iter(), |sku| &sku.id) {
         let cells = sku.cells().iter().map(|(at, cell)| (&*state.warehouse(*at).id, cell));
         for (warehouse, cell) in sorted(cells, |(warehouse, _)| warehouse) {
@@ -142,7 +141,7 @@ fn pool_name(state: &State, pool: PoolIx) -> &str {
     state.pool(pool)
 }
 
-fn pool_stock(state: &State, writer: &mut Writer) {
+fn pool_stock(state: &State, writer: &mut Appended) {
     for sku in sorted(state.skus().iter(), |sku| &sku.id) {
         let pools = sku.pools().iter().map(|(pool, cell)| (pool_name(state, *pool), cell));
         for (pool, cell) in sorted(pools, |(pool, _)| pool) {
@@ -159,7 +158,7 @@ fn region_name(state: &State, region: RegionIx) -> &str {
     &state.region(region).id
 }
 
-fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
+fn reservation(state: &State, it: &Reservation, writer: &mut Appended) {
     let source = it.source();
     let region = source.region().map_or("", |region| region_name(state, region));
     let listed: Vec<&str> = source.listed().iter().map(|at| &*state.warehouse(*at).id).collect();
@@ -183,7 +182,7 @@ fn reservation(state: &State, it: &Reservation, writer: &mut Writer) {
     writer.row(&row, &[]);
 }
 
-fn reservation_lines(state: &State, it: &Reservation, writer: &mut Writer) {
+fn reservation_lines(state: &State, it: &Reservation, writer: &mut Appended) {
     for (line, number) in it.lines.iter().zip(1_u32..) {
         let row: [Value<'_>; 5] = [
             (&*it.id).into(),
@@ -196,7 +195,7 @@ fn reservation_lines(state: &State, it: &Reservation, writer: &mut Writer) {
     }
 }
 
-fn allocations(state: &State, it: &Reservation, writer: &mut Writer) {
+fn allocations(state: &State, it: &Reservation, writer: &mut Appended) {
     for (line, number) in it.lines.iter().zip(1_u32..) {
         let held = line.allocations.iter().zip(0_u32..);
         let held = held.map(|(allocation, at)| (&*state.warehouse(allocation.warehouse).id, at, allocation));
@@ -207,7 +206,7 @@ fn allocations(state: &State, it: &Reservation, writer: &mut Writer) {
     }
 }
 
-fn receipts(table: &Table, state: &State, writer: &mut Writer) {
+fn receipts(table: &Table, state: &State, writer: &mut Appended) {
     for it in sorted(numbers(state).filter_map(|no| state.receipt(no)), |receipt| &receipt.id) {
         let id = &*it.id;
         if table.name == columns::RECEIPTS.name {
@@ -221,7 +220,7 @@ fn receipts(table: &Table, state: &State, writer: &mut Writer) {
     }
 }
 
-fn transfers(table: &Table, state: &State, writer: &mut Writer) {
+fn transfers(table: &Table, state: &State, writer: &mut Appended) {
     for it in sorted(numbers(state).filter_map(|no| state.transfer(no)), |transfer| &transfer.id) {
         let id = &*it.id;
         if table.name == columns::TRANSFERS.name {

@@ -83,8 +83,8 @@ pub(super) struct Fold<'e> {
     pub(super) receipt_lines: Sums<(OwnerNo, LineNo), RECEIPT_COUNTERS>,
     pub(super) transfers: BTreeMap<OwnerNo, TransferPatch<'e>>,
     pub(super) transfer_lines: Sums<(OwnerNo, LineNo), TRANSFER_COUNTERS>,
-    /// Every number that stands in a row, of these tables or of history.
-    pub(super) asked: BTreeSet<Ask>,
+    /// Every number that stands in a row, of these tables or of history, as often as it does.
+    pub(super) asked: Vec<Ask>,
 }
 
 impl<'e> Fold<'e> {
@@ -123,12 +123,11 @@ impl<'e> Fold<'e> {
                 let no = OwnerNo(event.sequence);
                 let patch = self.receipt(no);
                 patch.created = Some(new);
-                patch.expected_at = Some(0);
-                self.asked.insert(Ask::Warehouse(new.warehouse));
+                self.asked.push(Ask::Warehouse(new.warehouse));
             }
             Change::ReceiptLine { receipt, sku } => {
                 self.receipt(*receipt).added.insert(*sku);
-                self.asked.insert(Ask::Sku(*sku));
+                self.asked.push(Ask::Sku(*sku));
             }
             Change::ReceiptExpectedAt { receipt, expected_at } => {
                 self.receipt(*receipt).expected_at = Some(*expected_at);
@@ -136,7 +135,7 @@ impl<'e> Fold<'e> {
             Change::Transfer(new) => self.transfer(OwnerNo(event.sequence), new),
             Change::TransferClosed { transfer } => {
                 self.transfers.entry(*transfer).or_default().closed = Some(true);
-                self.asked.insert(Ask::Transfer(*transfer));
+                self.asked.push(Ask::Transfer(*transfer));
             }
             Change::Document(document) => self.document(event.sequence, document),
             Change::Exception(exception) => self.exception(exception),
@@ -148,13 +147,13 @@ impl<'e> Fold<'e> {
     fn movement(&mut self, sequence: Sequence, movement: &Movement) -> Option<()> {
         let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
         let row = kind.row();
-        self.asked.insert(Ask::Sku(sku));
+        self.asked.push(Ask::Sku(sku));
         if let Some(warehouse) = warehouse {
-            self.asked.insert(Ask::Warehouse(warehouse));
+            self.asked.push(Ask::Warehouse(warehouse));
             self.stock.add((sku, warehouse), row.cell.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         if !row.pool.is_empty() {
-            self.asked.insert(Ask::Pool(pool));
+            self.asked.push(Ask::Pool(pool));
             self.pool_stock.add((sku, pool), row.pool.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         if !row.sku.is_empty() {
@@ -167,7 +166,7 @@ impl<'e> Fold<'e> {
             OwnerKind::None => {}
             OwnerKind::Reservation => {
                 self.touch(sequence, no);
-                self.asked.insert(Ask::Pool(pool));
+                self.asked.push(Ask::Pool(pool));
                 let moves = row.line.iter().map(|(c, sign)| (c.at(), *sign));
                 self.reservation_lines.add(at, moves, quantity)?;
                 if let Some(warehouse) = warehouse.filter(|_| !row.allocation.is_empty()) {
@@ -189,7 +188,7 @@ impl<'e> Fold<'e> {
 
     /// An event on a reservation gives it its version.
     fn touch(&mut self, sequence: Sequence, no: OwnerNo) -> &mut ReservationPatch<'e> {
-        self.asked.insert(Ask::Reservation(no));
+        self.asked.push(Ask::Reservation(no));
         let patch = self.reservations.entry(no).or_default();
         patch.version = sequence;
         patch
@@ -199,9 +198,6 @@ impl<'e> Fold<'e> {
         let no = OwnerNo(event.sequence);
         let patch = self.touch(event.sequence, no);
         patch.created = Some((event.at, new));
-        patch.deadline = Some(new.deadline);
-        patch.extensions = Some(0);
-        patch.refund_due = Some(false);
         self.asked.extend(new.source.region().map(Ask::Region));
         self.asked.extend(new.source.listed().iter().map(|at| Ask::Warehouse(*at)));
         self.asked.extend(new.channel.map(Ask::Channel));
@@ -212,18 +208,17 @@ impl<'e> Fold<'e> {
     }
 
     fn receipt(&mut self, no: OwnerNo) -> &mut ReceiptPatch<'e> {
-        self.asked.insert(Ask::Receipt(no));
+        self.asked.push(Ask::Receipt(no));
         self.receipts.entry(no).or_default()
     }
 
     fn transfer(&mut self, no: OwnerNo, new: &'e NewTransfer) {
         let patch = self.transfers.entry(no).or_default();
         patch.created = Some(new);
-        patch.closed = Some(false);
         self.asked.extend([Ask::Transfer(no), Ask::Warehouse(new.from), Ask::Warehouse(new.to)]);
         for (sku, number) in new.lines.iter().zip(1..) {
             self.transfer_lines.touch((no, number));
-            self.asked.insert(Ask::Sku(*sku));
+            self.asked.push(Ask::Sku(*sku));
         }
     }
 

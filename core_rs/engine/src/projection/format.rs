@@ -33,8 +33,6 @@ pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
     Integer(i64),
     Boolean(bool),
-    /// What stands in the database stays.
-    Keep,
 }
 
 impl From<Units> for Value<'_> {
@@ -80,9 +78,22 @@ impl From<String> for Value<'_> {
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Keep, Into::into)
+/// What the rows of a sheet are to their table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Puts {
+    /// New rows, whole: none of their keys stands there.
+    Append,
+    /// Changes of rows that may stand there; one that does not stand there is whole.
+    Merge,
+}
+
+impl Puts {
+    /// The name Python knows it by.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Merge => "merge",
+        }
     }
 }
 
@@ -91,14 +102,58 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 pub struct Sheet {
     /// Which table.
     pub table: &'static str,
+    /// What its rows are to the table.
+    pub puts: Puts,
     /// How many rows.
     pub rows: usize,
     /// The rows.
     pub bytes: Vec<u8>,
 }
 
-/// Writes the rows of one table.
-pub(super) struct Writer {
+/// New rows of one table: a row that is not whole cannot be written.
+pub(super) struct Appended(Writer);
+
+impl Appended {
+    pub(super) const fn new(table: &'static Table, format: Format) -> Self {
+        Self(Writer::new(table, format))
+    }
+
+    /// One row: its keys and set columns, then its counters.
+    pub(super) fn row(&mut self, values: &[Value<'_>], counters: &[Units]) {
+        self.0.row(values.iter().map(Some), counters);
+    }
+
+    pub(super) fn finish(self) -> Sheet {
+        self.0.finish(Puts::Append)
+    }
+}
+
+/// Changes of rows of one table.
+pub(super) struct Merged(Writer);
+
+impl Merged {
+    pub(super) const fn new(table: &'static Table, format: Format) -> Self {
+        Self(Writer::new(table, format))
+    }
+
+    /// One row: its keys and set columns, of which one that is absent stays as it stands, then what is added to
+    /// its counters.
+    pub(super) fn row(&mut self, values: &[Option<Value<'_>>], add: &[Units]) {
+        self.0.row(values.iter().map(Option::as_ref), add);
+    }
+
+    /// One row of which everything is known.
+    pub(super) fn whole(&mut self, values: &[Value<'_>], add: &[Units]) {
+        self.0.row(values.iter().map(Some), add);
+    }
+
+    pub(super) fn finish(self) -> Sheet {
+        self.0.finish(Puts::Merge)
+    }
+}
+
+/// Writes the rows of one sheet.
+struct Writer {
     table: &'static Table,
     format: Format,
     rows: usize,
@@ -106,25 +161,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(table: &'static Table, format: Format) -> Self {
+    const fn new(table: &'static Table, format: Format) -> Self {
         Self { table, format, rows: 0, out: String::new() }
     }
 
-    /// One row: its keys and set columns, then what is added to its counters.
-    pub(super) fn row(&mut self, values: &[Value<'_>], add: &[Units]) {
-        debug_assert_eq!(values.len() + add.len(), self.table.width(), "{}", self.table.name);
+    fn row<'v>(&mut self, values: impl ExactSizeIterator<Item = Option<&'v Value<'v>>>, add: &[Units]) {
+        let width = values.len();
+        debug_assert_eq!(width + add.len(), self.table.width(), "{}", self.table.name);
         let out = &mut self.out;
         if self.format == Format::Json {
             out.push_str(if self.rows == 0 { "[\n[" } else { ",\n[" });
         }
-        for (at, value) in values.iter().enumerate() {
+        for (at, value) in values.enumerate() {
             separate(out, self.format, at);
             match self.format {
                 Format::Copy => copy_value(out, value),
                 Format::Json => json_value(out, value),
             }
         }
-        for (at, units) in (values.len()..).zip(add) {
+        for (at, units) in (width..).zip(add) {
             separate(out, self.format, at);
             integer(out, *units);
         }
@@ -135,11 +190,11 @@ impl Writer {
         self.rows += 1;
     }
 
-    pub(super) fn finish(mut self) -> Sheet {
+    fn finish(mut self, puts: Puts) -> Sheet {
         if self.format == Format::Json {
             self.out.push_str(if self.rows == 0 { "[]" } else { "\n]" });
         }
-        Sheet { table: self.table.name, rows: self.rows, bytes: self.out.into_bytes() }
+        Sheet { table: self.table.name, puts, rows: self.rows, bytes: self.out.into_bytes() }
     }
 }
 
@@ -152,33 +207,44 @@ fn separate(out: &mut String, format: Format, at: usize) {
     }
 }
 
-fn copy_value(out: &mut String, value: &Value<'_>) {
+fn copy_value(out: &mut String, value: Option<&Value<'_>>) {
     match value {
-        Value::Text(text) => copy_text(out, text),
-        Value::Integer(number) => integer(out, *number),
-        Value::Boolean(flag) => out.push(if *flag { 't' } else { 'f' }),
-        Value::Keep => out.push_str("\\N"),
+        Some(Value::Text(text)) => copy_text(out, text),
+        Some(Value::Integer(number)) => integer(out, *number),
+        Some(Value::Boolean(flag)) => out.push(if *flag { 't' } else { 'f' }),
+        None => out.push_str("\\N"),
     }
 }
 
 fn copy_text(out: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            other => out.push(other),
-        }
-    }
+    escaped(out, text, |byte| match byte {
+        b'\\' => Some("\\\\"),
+        b'\n' => Some("\\n"),
+        b'\r' => Some("\\r"),
+        b'\t' => Some("\\t"),
+        _ => None,
+    });
 }
 
-fn json_value(out: &mut String, value: &Value<'_>) {
+/// The text, with what the escape gives in the place of single bytes of ASCII; the stretches between as they are.
+fn escaped(out: &mut String, text: &str, escape: impl Fn(u8) -> Option<&'static str>) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if let Some(instead) = escape(byte) {
+            out.push_str(&text[from..at]);
+            out.push_str(instead);
+            from = at + 1;
+        }
+    }
+    out.push_str(&text[from..]);
+}
+
+fn json_value(out: &mut String, value: Option<&Value<'_>>) {
     match value {
-        Value::Text(text) => json_text(out, text),
-        Value::Integer(number) => integer(out, *number),
-        Value::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Keep => out.push_str("null"),
+        Some(Value::Text(text)) => json_text(out, text),
+        Some(Value::Integer(number)) => integer(out, *number),
+        Some(Value::Boolean(flag)) => out.push_str(if *flag { "true" } else { "false" }),
+        None => out.push_str("null"),
     }
 }
 
@@ -199,8 +265,7 @@ fn json_text(out: &mut String, text: &str) {
 }
 
 fn integer(out: &mut String, number: i64) {
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{number}");
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 #[cfg(test)]
@@ -210,7 +275,7 @@ mod tests {
 
     #[test]
     fn copy_escapes_what_would_end_a_value_or_a_row() {
-        let mut writer = Writer::new(&DOCUMENTS, Format::Copy);
+        let mut writer = Appended::new(&DOCUMENTS, Format::Copy);
         writer.row(&["SKU".into(), "a\tb\\c\nd\re".into(), 7_u64.into(), "\\N".into()], &[]);
         let sheet = writer.finish();
         assert_eq!(sheet.bytes, b"SKU\ta\\tb\\\\c\\nd\\re\t7\t\\\\N\n");
@@ -218,9 +283,9 @@ mod tests {
 
     #[test]
     fn a_kept_value_is_null_and_an_empty_text_is_not() {
-        let row: [Value<'_>; 4] = ["r".into(), None::<u64>.into(), "".into(), Some(-5_i64).into()];
+        let row: [Option<Value<'_>>; 4] = [Some("r".into()), None, Some("".into()), Some((-5_i64).into())];
         let sheet = |format| {
-            let mut writer = Writer::new(&RECEIPTS, format);
+            let mut writer = Merged::new(&RECEIPTS, format);
             writer.row(&row, &[]);
             String::from_utf8(writer.finish().bytes).unwrap()
         };
@@ -231,7 +296,7 @@ mod tests {
     #[test]
     fn json_is_json_whatever_the_text() {
         let hostile: String = (1..=0x2030_u32).filter_map(char::from_u32).collect();
-        let mut writer = Writer::new(&DOCUMENTS, Format::Json);
+        let mut writer = Appended::new(&DOCUMENTS, Format::Json);
         writer.row(&["SKU".into(), hostile.as_str().into(), 1_u64.into(), "\"\\\u{2028}".into()], &[]);
         writer.row(&["SKU".into(), "x".into(), i64::MAX.into(), "".into()], &[]);
         let sheet = writer.finish();
@@ -244,7 +309,7 @@ mod tests {
 
     #[test]
     fn no_rows_are_an_empty_array() {
-        assert_eq!(Writer::new(&DOCUMENTS, Format::Json).finish().bytes, b"[]");
-        assert_eq!(Writer::new(&DOCUMENTS, Format::Copy).finish().bytes, b"");
+        assert_eq!(Appended::new(&DOCUMENTS, Format::Json).finish().bytes, b"[]");
+        assert_eq!(Merged::new(&DOCUMENTS, Format::Copy).finish().bytes, b"");
     }
 }

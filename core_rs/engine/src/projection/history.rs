@@ -7,7 +7,7 @@ use lockstock_stock::movement::Movement;
 
 use super::columns::{self, Table};
 use super::error::ProjectionError;
-use super::format::{Format, Sheet, Value, Writer};
+use super::format::{Appended, Format, Sheet, Value};
 use super::names::{Ask, Names};
 use super::text;
 
@@ -20,7 +20,7 @@ pub(super) fn of_events(
     let tables = columns::TABLES.iter().filter(|table| table.history);
     tables
         .map(|table| {
-            let mut writer = Writer::new(table, format);
+            let mut writer = Appended::new(table, format);
             events.iter().try_for_each(|event| of_event(event, table, names, &mut writer))?;
             Ok(writer.finish())
         })
@@ -32,7 +32,7 @@ pub(super) fn of_event(
     event: &Event,
     table: &'static Table,
     names: &Names,
-    writer: &mut Writer,
+    writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     if table.name == columns::OPERATIONS.name {
         return operation(event, names, writer);
@@ -40,7 +40,7 @@ pub(super) fn of_event(
     for_each(event, table, names, writer)
 }
 
-fn operation(event: &Event, names: &Names, writer: &mut Writer) -> Result<(), ProjectionError> {
+fn operation(event: &Event, names: &Names, writer: &mut Appended) -> Result<(), ProjectionError> {
     let owner = answers_for(event).and_then(|(kind, no)| Ask::owner(kind, no));
     let attributes = event.changes.iter().find_map(|change| match change {
         Change::Step { attributes, .. } => Some(&**attributes),
@@ -66,7 +66,7 @@ fn for_each(
     event: &Event,
     table: &'static Table,
     names: &Names,
-    writer: &mut Writer,
+    writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let mut ordinal = 0;
     for change in &event.changes {
@@ -92,7 +92,7 @@ fn movement(
     ordinal: u32,
     movement: &Movement,
     names: &Names,
-    writer: &mut Writer,
+    writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
     let name_of = |ask: Option<Ask>| ask.map_or(Ok(""), |ask| names.get(ask));
@@ -117,7 +117,7 @@ fn exception(
     ordinal: u32,
     exception: &Exception,
     names: &Names,
-    writer: &mut Writer,
+    writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let Exception { kind, sku, warehouse, quantity, reservation } = *exception;
     let row: [Value<'_>; 7] = [
@@ -133,7 +133,7 @@ fn exception(
     Ok(())
 }
 
-fn document(sequence: Sequence, ordinal: u32, document: &DocumentChange, writer: &mut Writer) {
+fn document(sequence: Sequence, ordinal: u32, document: &DocumentChange, writer: &mut Appended) {
     let DocumentChange { kind, id, body, .. } = document;
     let row = [
         sequence.into(),

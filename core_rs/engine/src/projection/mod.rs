@@ -22,5 +22,5 @@ pub use columns::{Column, TABLES, Table, Type, columns, table};
 pub use error::ProjectionError;
 pub use expected::expected_rows;
 pub use follow::{Batch, Projection};
-pub use format::{Format, Sheet};
+pub use format::{Format, Puts, Sheet};
 pub use text::of_buyer as buyer_text;

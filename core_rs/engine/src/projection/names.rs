@@ -1,7 +1,7 @@
 //! Names for the numbers that events carry. The state's tables only grow, and what is asked of an owner here
 //! never changes, so the live state answers for any event in the past.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lockstock_stock::event::DeductionPolicy;
@@ -74,11 +74,12 @@ impl Names {
     /// Asks `read`, a few at a time, for everything in `asked`, and for what the answers need in turn.
     pub(super) fn collect(
         sequence: Sequence,
-        asked: BTreeSet<Ask>,
+        mut asked: Vec<Ask>,
         mut read: impl FnMut(&mut dyn FnMut(&State)),
     ) -> Result<Self, ProjectionError> {
+        asked.sort_unstable();
+        asked.dedup();
         let mut names = Self { sequence, known: HashMap::with_capacity(asked.len()), lines: HashMap::new() };
-        let asked: Vec<Ask> = asked.into_iter().collect();
         for some in asked.chunks(ASKED_AT_ONCE) {
             let mut unknown = None;
             read(&mut |state| unknown = some.iter().find(|ask| names.learn(**ask, state).is_none()).copied());

@@ -1,5 +1,6 @@
 //! Following a real engine's journal.
 
+use lockstock_journal::{IoError, ReadError};
 use lockstock_stock::command::{
     Adjustment, Command, DocumentKind, Live, PutDocument, Request, Service, StockLine, WarehouseState,
 };
@@ -144,4 +145,18 @@ fn a_database_ahead_of_the_journal_is_an_error() {
     );
     assert!(projection.batch(&engine, 0, 10, Format::Copy).unwrap().is_some(), "and it is usable after");
     engine.close().unwrap();
+}
+
+#[test]
+fn only_what_the_disk_refused_may_be_over_when_it_is_asked_again() {
+    let source = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+    let refused = IoError { doing: "open", path: "segment".into(), source };
+    assert!(ProjectionError::from(ReadError::from(refused)).may_pass());
+    for error in [
+        ProjectionError::from(ReadError::Gone { sequence: 1, oldest: 2 }),
+        ProjectionError::Ahead { database: 2, journal: 1 },
+        ProjectionError::Overflow { sequence: 1 },
+    ] {
+        assert!(!error.may_pass(), "{error}");
+    }
 }

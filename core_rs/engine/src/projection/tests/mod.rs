@@ -13,7 +13,7 @@ use lockstock_stock::movement::{Kind, Movement};
 use lockstock_stock::state::State;
 
 use super::follow::{Batch, batch_of};
-use super::{Format, ProjectionError, TABLES, columns, expected_rows};
+use super::{Format, ProjectionError, Puts, TABLES, columns, expected_rows};
 use tables::{Tables, parse_copy, parse_json};
 use workload::{Rng, Workload};
 
@@ -112,6 +112,34 @@ fn both_formats_carry_the_same_values() {
         assert_eq!((copy.table, copy.rows, json.rows), (json.table, rows.len(), rows.len()));
         assert_eq!(parse_copy(table, &copy.bytes), rows, "{}", table.name);
     }
+}
+
+#[test]
+fn what_a_batch_creates_is_appended_and_what_stood_before_is_merged() {
+    const OWNED: [&str; 7] = [
+        "reservations",
+        "reservation_lines",
+        "allocations",
+        "receipts",
+        "receipt_lines",
+        "transfers",
+        "transfer_lines",
+    ];
+    let of_owners = |shop: &Workload, events: &[Event]| -> Vec<(&str, Puts)> {
+        let batch = folded(events, shop.machine.state(), Format::Json);
+        let sheets = batch.sheets.iter().filter(|sheet| OWNED.contains(&sheet.table));
+        sheets.map(|sheet| (sheet.table, sheet.puts)).collect()
+    };
+    let mut late = BTreeSet::new();
+    for seed in 0..10 {
+        let mut shop = Workload::new(seed);
+        shop.commands(700);
+        let appended = of_owners(&shop, &shop.events);
+        assert!(appended.iter().all(|(_, puts)| *puts == Puts::Append), "{appended:?} under seed {seed}");
+        late.extend(of_owners(&shop, &shop.events[shop.events.len() / 2..]));
+    }
+    let both = OWNED.map(|table| [(table, Puts::Append), (table, Puts::Merge)]);
+    assert_eq!(late, both.as_flattened().iter().copied().collect());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::projection::columns::{self, Table, Type};
-use crate::projection::format::Sheet;
+use crate::projection::format::{Puts, Sheet};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
@@ -42,7 +42,7 @@ impl Tables {
             let changes = parse_json(&sheet.bytes);
             assert_eq!(changes.len(), sheet.rows);
             for change in changes {
-                take_row(table, rows, change);
+                take_row(table, rows, sheet.puts, change);
             }
         }
     }
@@ -60,7 +60,7 @@ impl Tables {
     }
 }
 
-fn take_row(table: &Table, rows: &mut Rows, change: Vec<Value>) {
+fn take_row(table: &Table, rows: &mut Rows, puts: Puts, change: Vec<Value>) {
     assert_eq!(change.len(), table.width(), "{}", table.name);
     let key = key(table, &change);
     let Some(row) = rows.get_mut(&key) else {
@@ -72,7 +72,7 @@ fn take_row(table: &Table, rows: &mut Rows, change: Vec<Value>) {
         rows.insert(key, change);
         return;
     };
-    assert!(!table.history, "{} {key:?} is appended twice", table.name);
+    assert_eq!(puts, Puts::Merge, "{} {key:?} is appended twice", table.name);
     let set = table.key.len() + table.set.len();
     for (at, value) in change.into_iter().enumerate().skip(table.key.len()) {
         if at >= set {
