@@ -292,7 +292,10 @@ class Running:
         return {
             "lockstock_projection_sequence": ("The last sequence in the database.", status.sequence),
             "lockstock_projection_lag_records": ("Durable records that are not in the database.", behind),
-            "lockstock_projection_connected": ("1 while the database answers and the journal can be read.", float(status.connected)),
+            "lockstock_projection_connected": (
+                "1 while the database answers and the journal can be read.",
+                float(status.connected),
+            ),
         }
 
     async def _watch_engine(self) -> None:
