@@ -21,8 +21,9 @@ from peers.lockstock import Server
 from peers.postgresql import started
 
 MILLION = 1_000_000
-# Whoever writes snapshots replays every sealed segment onto a copy of its own: no segment is sealed.
-NO_SNAPSHOTS = {"LOCKSTOCK_SNAPSHOT_EVERY_BYTES": "1TiB", "LOCKSTOCK_SEGMENT_BYTES": "2GiB"}
+NO_SNAPSHOTS = {"LOCKSTOCK_SNAPSHOT_EVERY_BYTES": "1TiB"}
+# Whoever writes snapshots replays every sealed segment onto a copy of its own: no segment is sealed either.
+NO_COPY = {**NO_SNAPSHOTS, "LOCKSTOCK_SEGMENT_BYTES": "2GiB"}
 BATCHES = Shape("batch", batch=4_000, in_flight=2, work=cases.BOTH)
 TAIL_SECONDS = 600.0
 SHORT = Duration(seconds=10.0, warm_up_seconds=2.0)
@@ -177,7 +178,7 @@ def _crash(server: Server) -> tuple[float, dict[str, Any]]:
 
 def _memory(scratch: Scratch) -> Part:
     line = []
-    peer = replace(cases.OURS, settings=NO_SNAPSHOTS)
+    peer = replace(cases.OURS, settings=NO_COPY)
     with scratch() as directory, peer.running(directory, 1) as target:
         empty = resident = _resident(target.pid)
         line.append((0, empty / (1 << 20)))
@@ -210,7 +211,7 @@ def _resident(pid: int) -> float:
 def _growth(scratch: Scratch) -> Part:
     with scratch() as directory, cases.OURS.running(directory, 1) as target:
         small = load(target, HOT, SHORT)[0]
-    peer = replace(cases.OURS, warehouses=50, settings=NO_SNAPSHOTS)
+    peer = replace(cases.OURS, warehouses=50, settings=NO_COPY)
     with scratch() as directory, peer.running(directory, MILLION) as target:
         rows = _resident(target.pid)
         load(target, replace(FILL, skus=MILLION), commands=5 * MILLION)
