@@ -58,7 +58,7 @@ fn key(tag: u32, wire: WireType, out: &mut Vec<u8>) {
     varint(u64::from(tag << 3 | wire as u32), out);
 }
 
-/// As prost's, which asks a buffer of any kind for room byte by byte: a third of what an answer cost.
+/// As prost's, which asks a buffer of any kind for room byte by byte.
 fn varint(mut number: u64, out: &mut Vec<u8>) {
     loop {
         out.push(next_of_varint(&mut number));
