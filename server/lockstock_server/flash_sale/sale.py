@@ -167,7 +167,9 @@ def _let_loose(server: ServerProcess, plan: Plan, progress: Progress, watch: Wat
                     raise SaleError("A worker ended with an error; its words are above.") from None
                 watch(progress)
                 continue
-            ended += not piece
+            if piece is None:
+                ended += 1
+                continue
             entries += piece
             for entry in piece:
                 progress.note(entry)

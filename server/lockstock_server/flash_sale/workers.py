@@ -30,6 +30,34 @@ TRANSPORT_FAILURES = frozenset(
 )
 
 
+Report = list[Entry] | None
+"""Some of a worker's entries, in order; None is its end mark (a list may be empty)."""
+
+
+class Reporter:
+    """Writes down a worker's entries and sends them off some at a time."""
+
+    def __init__(self, send: Callable[[Report], None]) -> None:
+        self._send = send
+        self._written: list[Entry] = []
+
+    def note(self, entry: Entry) -> None:
+        """One more answer."""
+        self._written.append(entry)
+        if len(self._written) >= ENTRIES_A_REPORT:
+            self._flush()
+
+    def end(self) -> None:
+        """Sends what is left, then the end mark."""
+        self._flush()
+        self._send(None)
+
+    def _flush(self) -> None:
+        # A list of its own each time: the queue may look at it later.
+        self._send(self._written)
+        self._written = []
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What one worker is told."""
@@ -116,7 +144,7 @@ class Customer:
         return True
 
 
-async def _work(task: Task, log: "Queue[list[Entry]]") -> None:
+async def _work(task: Task, note: Callable[[Entry], None]) -> None:
     channels = [
         grpc.aio.insecure_channel(
             task.address,
@@ -131,14 +159,6 @@ async def _work(task: Task, log: "Queue[list[Entry]]") -> None:
         for _ in range(task.connections)
     ]
     stubs = [stock_pb2_grpc.StockServiceStub(channel) for channel in channels]
-    written: list[Entry] = []
-
-    def note(entry: Entry) -> None:
-        written.append(entry)
-        if len(written) >= ENTRIES_A_REPORT:
-            log.put(written.copy())
-            written.clear()
-
     gate = asyncio.Semaphore(IN_FLIGHT_PER_WORKER)
 
     async def one(buyer: Buyer) -> None:
@@ -148,12 +168,12 @@ async def _work(task: Task, log: "Queue[list[Entry]]") -> None:
     async with asyncio.TaskGroup() as group:
         for buyer in crowd(task.seed, task.buyers, task.workers, task.worker):
             group.create_task(one(buyer))
-    log.put(written)
     for channel in channels:
         await channel.close()
 
 
-def work(task: Task, log: "Queue[list[Entry]]") -> None:
-    """The body of a worker process: its share of the crowd, then an end mark (an empty list)."""
-    asyncio.run(_work(task, log))
-    log.put([])
+def work(task: Task, log: "Queue[Report]") -> None:
+    """The body of a worker process: its share of the crowd, reported to `log`, then the end mark."""
+    reporter = Reporter(log.put)
+    asyncio.run(_work(task, reporter.note))
+    reporter.end()
