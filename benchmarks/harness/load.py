@@ -72,6 +72,22 @@ Outcome = dict[str, Any]
 """What the generator says of a phase (`record.rs`)."""
 
 
+def load_first(target: Target, shape: Shape, duration: Duration, **more: Any) -> tuple[Outcome, bool]:
+    """Loads beside others on the generator's core (a database), and whether the generator went first there: it
+    stands for callers elsewhere, whom that database does not keep waiting. The system must allow it."""
+    allowed = True
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        allowed = False
+    try:
+        # A child inherits its turn, as it does its core.
+        outcome = load(target, shape, duration, shares_core=True, **more)[0]
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return outcome, allowed
+
+
 def load(
     target: Target,
     shape: Shape,

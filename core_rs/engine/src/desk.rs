@@ -1,5 +1,7 @@
 //! Between those who want a snapshot and the thread that writes it.
 
+use std::time::Duration;
+
 use lockstock_stock::ids::Sequence;
 use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
@@ -104,6 +106,14 @@ impl Desk {
     /// Whether anybody waits for a snapshot that serves the requests up to `requests`.
     pub fn is_asked(&self, requests: u64) -> bool {
         self.inner.lock().served < requests
+    }
+
+    /// Leaves the disk to others for so long, unless somebody waits for this snapshot, or for the end.
+    pub fn rest(&self, requests: u64, most: Duration) {
+        let mut inner = self.inner.lock();
+        if inner.served >= requests && !inner.stopped {
+            self.changed.wait_for(&mut inner, most);
+        }
     }
 
     /// What came of the requests up to `requests`.

@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod index;
 mod log;
+mod pieces;
 mod reader;
 mod recover;
 mod segment;

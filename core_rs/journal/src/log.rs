@@ -128,7 +128,7 @@ impl Segments {
         let bytes = block_ceil(options.segment_bytes);
         let journal = options.begun_as.unwrap_or_else(|| Uuid::new_v4().into_bytes());
         let header = Header { journal, index: 1, first: 1, chain: 0, bytes };
-        let file = segment::prepare(options.disk.as_ref(), dir, 1, bytes)?;
+        let file = segment::prepare(options.disk.as_ref(), dir, 1, bytes, &mut |_| {})?;
         segment::finish(options.disk.as_ref(), dir, file.as_ref(), &header)?;
         let tail = Tail { header, last: 0, chain: 0, end: BLOCK, unproved: BLOCK, torn_end: BLOCK };
         let recovered =
@@ -239,11 +239,11 @@ impl Segments {
         let index = self.header.index + 1;
         let least = block_ceil(self.options.segment_bytes).max(BLOCK + block_ceil(span));
         let disk = Arc::clone(&self.options.disk);
-        let Prepared { file, bytes } = match self.spare.take(least) {
-            Some(prepared) => prepared,
-            None => {
-                Prepared { file: segment::prepare(disk.as_ref(), &self.dir, index, least)?, bytes: least }
-            }
+        let Prepared { file, bytes } = if let Some(prepared) = self.spare.take(least) {
+            prepared
+        } else {
+            let file = segment::prepare(disk.as_ref(), &self.dir, index, least, &mut |_| {})?;
+            Prepared { file, bytes: least }
         };
         let header =
             Header { journal: self.header.journal, index, first: self.last + 1, chain: self.chain, bytes };

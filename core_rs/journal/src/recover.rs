@@ -182,7 +182,8 @@ pub fn accept(disk: &dyn Disk, dir: &Path, scanned: &Scanned) -> Result<Box<dyn 
     let length = file.size().map_err(IoError::at("read", &path))?;
     if length < tail.header.bytes {
         file.allocate(tail.header.bytes).map_err(IoError::at("allocate", &path))?;
-        segment::zero(file.as_ref(), length, tail.header.bytes).map_err(IoError::at("write", &path))?;
+        let filled = segment::zero(file.as_ref(), length, tail.header.bytes, &mut |_| {});
+        filled.map_err(IoError::at("write", &path))?;
     }
     file.sync().map_err(IoError::at("sync", &path))?;
     disk.sync_dir(dir).map_err(IoError::at("sync", dir))?;

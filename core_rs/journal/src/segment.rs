@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk};
 use crate::frame::{u32_at, u64_at};
-use crate::{BLOCK, FORMAT_VERSION, Fault, IoError, JournalId, OpenError, Proof, Sequence, size};
+use crate::pieces::{self, PIECE, Rest};
+use crate::{BLOCK, FORMAT_VERSION, Fault, IoError, JournalId, OpenError, Proof, Sequence, offset, size};
 
 const MAGIC: [u8; 8] = *b"LKSTKJNL";
 const HEADER: usize = size(BLOCK);
@@ -113,12 +114,17 @@ pub fn open(
 }
 
 /// Prepares the file of a segment under its unfinished name: room taken, filled with zeros, synced.
-pub fn prepare(disk: &dyn Disk, dir: &Path, index: u64, bytes: u64) -> Result<Box<dyn DiskFile>, IoError> {
+pub fn prepare(
+    disk: &dyn Disk,
+    dir: &Path,
+    index: u64,
+    bytes: u64,
+    rest: Rest<'_>,
+) -> Result<Box<dyn DiskFile>, IoError> {
     let path = spare_path(dir, index);
     let file = disk.create(&path).map_err(IoError::at("create", &path))?;
     file.allocate(bytes).map_err(IoError::at("allocate", &path))?;
-    zero(file.as_ref(), 0, bytes).map_err(IoError::at("write", &path))?;
-    file.sync().map_err(IoError::at("sync", &path))?;
+    zero(file.as_ref(), 0, bytes, rest).map_err(IoError::at("write", &path))?;
     Ok(file)
 }
 
@@ -132,14 +138,13 @@ pub fn finish(disk: &dyn Disk, dir: &Path, file: &dyn DiskFile, header: &Header)
     disk.sync_dir(dir).map_err(IoError::at("sync", dir))
 }
 
-/// Writes zeros over `from..to`.
-pub fn zero(file: &dyn DiskFile, from: u64, to: u64) -> std::io::Result<()> {
-    const CHUNK: u64 = 1 << 20;
-    let zeros = vec![0; size(CHUNK.min(to.saturating_sub(from)))];
+/// Writes zeros over `from..to`; they are durable when this returns.
+pub fn zero(file: &dyn DiskFile, from: u64, to: u64, rest: Rest<'_>) -> std::io::Result<()> {
+    let zeros = vec![0; PIECE.min(size(to.saturating_sub(from)))];
     let mut at = from;
     while at < to {
-        let bytes = CHUNK.min(to - at);
-        file.write_at(&zeros[..size(bytes)], at)?;
+        let bytes = offset(PIECE).min(to - at);
+        pieces::write(file, &zeros[..size(bytes)], at, rest)?;
         at += bytes;
     }
     Ok(())

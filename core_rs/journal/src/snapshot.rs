@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk};
 use crate::frame::{u32_at, u64_at};
+use crate::pieces::{self, PIECE, Rest};
 use crate::{IoError, JournalId, Sequence, SnapshotError, offset};
 
 const MAGIC: [u8; 8] = *b"LKSTKSNP";
@@ -19,7 +20,8 @@ const CRC_AT: usize = 60;
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".lks";
 const UNFINISHED: &str = ".lks.tmp";
-const CHUNK: usize = 1 << 20;
+/// What is read at once.
+const READ: usize = 1 << 20;
 /// How many snapshots are kept: the newest, and one for when that is damaged.
 const KEPT: usize = 2;
 
@@ -43,7 +45,7 @@ impl Snapshot {
     pub fn body(&self) -> Result<impl Read + use<>, SnapshotError> {
         let file = self.disk.open(&self.path, Access::Read).map_err(IoError::at("open", &self.path))?;
         let body = Body { file, at: offset(HEADER), end: offset(HEADER) + self.length };
-        Ok(io::BufReader::with_capacity(CHUNK, body))
+        Ok(io::BufReader::with_capacity(READ, body))
     }
 }
 
@@ -102,16 +104,18 @@ pub fn write(
     state_hash: u64,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<PathBuf, SnapshotError> {
-    write_on(&RealDisk, dir, journal_id, sequence, state_hash, body)
+    write_on(&RealDisk, dir, journal_id, sequence, state_hash, &mut |_| {}, body)
 }
 
-/// The same, on a disk of choice.
+/// The same, on a disk of choice. `rest` is called after each piece with how long that took: it may rest, so that the
+/// disk is free for others.
 pub fn write_on(
     disk: &dyn Disk,
     dir: &Path,
     journal_id: JournalId,
     sequence: Sequence,
     state_hash: u64,
+    rest: Rest<'_>,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<PathBuf, SnapshotError> {
     let (_, unfinished) = names(disk, dir)?;
@@ -122,7 +126,8 @@ pub fn write_on(
     let unfinished = dir.join(format!("{PREFIX}{sequence:020}{UNFINISHED}"));
     let at = |doing| IoError::at(doing, &unfinished);
     let file = disk.create(&unfinished).map_err(at("create"))?;
-    let mut out = Out { file: file.as_ref(), at: offset(HEADER), crc: 0, buffer: Vec::with_capacity(CHUNK) };
+    let mut out =
+        Out { file: file.as_ref(), at: offset(HEADER), crc: 0, buffer: Vec::with_capacity(PIECE), rest };
     body(&mut out).and_then(|()| out.flush()).map_err(at("write"))?;
     let (length, body_crc) = (out.at - offset(HEADER), out.crc);
 
@@ -257,7 +262,7 @@ fn check(
 
 fn body_crc(file: Box<dyn DiskFile>, length: u64) -> io::Result<u32> {
     let mut body = Body { file, at: offset(HEADER), end: offset(HEADER) + length };
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = vec![0; READ];
     let mut crc = 0;
     loop {
         let read = body.read(&mut chunk)?;
@@ -290,19 +295,20 @@ struct Out<'a> {
     at: u64,
     crc: u32,
     buffer: Vec<u8>,
+    rest: Rest<'a>,
 }
 
 impl Write for Out<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
+        if self.buffer.len() >= PIECE {
             self.flush()?;
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_at(&self.buffer, self.at)?;
+        pieces::write(self.file, &self.buffer, self.at, self.rest)?;
         self.crc = crc32c::crc32c_append(self.crc, &self.buffer);
         self.at += offset(self.buffer.len());
         self.buffer.clear();

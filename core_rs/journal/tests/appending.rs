@@ -237,6 +237,15 @@ fn a_record_that_stood_there_is_never_changed_by_later_appends() {
 }
 
 #[test]
+fn a_segment_is_filled_and_synced_in_pieces_so_that_no_sync_waits_behind_all_of_it() {
+    let disk = FaultyDisk::new();
+    let large = Options { segment_bytes: 5 << 20, ..options(&disk) };
+    drop(Segments::open(dir(), large).unwrap());
+    assert!(disk.used() > 4 << 20);
+    assert!(disk.synced_at_once_max() <= 1 << 20, "{} bytes in one sync", disk.synced_at_once_max());
+}
+
+#[test]
 fn on_the_real_disk_segments_are_prepared_ahead_and_all_is_found_again() {
     let temp = TempDir::new("appending");
     let dir = temp.0.join("data/journal");

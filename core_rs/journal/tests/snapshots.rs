@@ -27,7 +27,7 @@ fn body(sequence: u64) -> Vec<u8> {
 
 fn write(disk: &FaultyDisk, sequence: u64) -> Result<PathBuf, SnapshotError> {
     let body = body(sequence);
-    write_on(disk, dir(), JOURNAL, sequence, sequence * 11, |out| {
+    write_on(disk, dir(), JOURNAL, sequence, sequence * 11, &mut |_| {}, |out| {
         body.chunks(7_001).try_for_each(|piece| out.write_all(piece))
     })
 }
@@ -46,6 +46,15 @@ fn assert_newest(disk: &FaultyDisk, sequence: u64) {
 }
 
 #[test]
+fn a_snapshot_is_written_and_synced_in_pieces_so_that_no_sync_waits_behind_all_of_it() {
+    let disk = FaultyDisk::new();
+    write(&disk, 45).unwrap();
+    assert!(disk.used() > 4 << 20);
+    // A piece, and what was written beyond it at once.
+    assert!(disk.synced_at_once_max() < (1 << 20) + 7_001, "{} bytes in one sync", disk.synced_at_once_max());
+}
+
+#[test]
 fn the_newest_snapshot_is_found_and_two_are_kept() {
     let disk = FaultyDisk::new();
     assert!(newest(&disk).snapshot.is_none());
@@ -61,7 +70,7 @@ fn the_newest_snapshot_is_found_and_two_are_kept() {
 #[test]
 fn an_empty_body_is_a_snapshot() {
     let disk = FaultyDisk::new();
-    write_on(&disk, dir(), JOURNAL, 1, 11, |_| Ok(())).unwrap();
+    write_on(&disk, dir(), JOURNAL, 1, 11, &mut |_| {}, |_| Ok(())).unwrap();
     let found = newest(&disk).snapshot.unwrap();
     assert_eq!((found.length, found.state_hash), (0, 11));
 }
@@ -102,7 +111,7 @@ fn a_snapshot_that_is_cut_or_goes_on_is_skipped() {
 #[test]
 fn a_snapshot_of_another_journal_another_version_or_under_another_name_is_skipped() {
     let disk = FaultyDisk::new();
-    write_on(&disk, dir(), [8; 16], 5, 1, |out| out.write_all(b"foreign")).unwrap();
+    write_on(&disk, dir(), [8; 16], 5, 1, &mut |_| {}, |out| out.write_all(b"foreign")).unwrap();
     assert_eq!(newest(&disk).skipped[0].why, Unusable::Foreign);
 
     let disk = FaultyDisk::new();
@@ -139,7 +148,7 @@ fn whatever_fails_the_snapshots_that_were_there_still_are_and_leftovers_go_with_
 #[test]
 fn a_body_that_cannot_be_written_makes_no_snapshot() {
     let disk = FaultyDisk::new();
-    let failed = write_on(&disk, dir(), JOURNAL, 1, 1, |out| {
+    let failed = write_on(&disk, dir(), JOURNAL, 1, 1, &mut |_| {}, |out| {
         out.write_all(b"half")?;
         Err(std::io::Error::other("the state cannot be written"))
     });

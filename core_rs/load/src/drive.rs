@@ -279,7 +279,11 @@ impl<'a> Phase<'a> {
             && !self.free.is_empty()
         {
             let next = pace.next().saturating_sub(now);
-            until = until.min(if next < TOO_SHORT_TO_SLEEP { 0 } else { next - TOO_SHORT_TO_SLEEP / 2 });
+            until = until.min(match next {
+                _ if self.spec.shares_core => next,
+                ..TOO_SHORT_TO_SLEEP => 0,
+                _ => next - TOO_SHORT_TO_SLEEP / 2,
+            });
         }
         until
     }

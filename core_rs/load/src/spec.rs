@@ -108,6 +108,9 @@ pub struct Spec {
     /// The core the generator stays on.
     #[serde(default)]
     pub cpu: Option<usize>,
+    /// Others work on that core too: the generator sleeps until its next call is due, where it otherwise would spin.
+    #[serde(default)]
+    pub shares_core: bool,
 }
 
 const fn one() -> usize {

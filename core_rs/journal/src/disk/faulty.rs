@@ -52,6 +52,7 @@ struct World {
     ops_left: Option<u64>,
     is_off: bool,
     ops: u64,
+    synced_at_once_max: usize,
     /// Counts crashes: handles from before one are dead.
     life: u64,
 }
@@ -108,6 +109,11 @@ impl FaultyDisk {
     /// How many operations have changed something, for choosing where to fail.
     pub fn ops(&self) -> u64 {
         self.world().ops
+    }
+
+    /// The most bytes that one sync has made durable.
+    pub fn synced_at_once_max(&self) -> usize {
+        self.world().synced_at_once_max
     }
 
     /// How many bytes files may have in all; `None` is no limit.
@@ -456,9 +462,14 @@ impl DiskFile for FaultyFile {
         let data = world.files.get_mut(&self.id).ok_or(io::ErrorKind::NotFound)?;
         match fate {
             Fate::Done => {
+                let mut bytes = 0;
                 for change in data.pending.drain(..) {
+                    if let Change::Write(_, written) = &change {
+                        bytes += written.len();
+                    }
                     change.apply(&mut data.durable);
                 }
+                world.synced_at_once_max = world.synced_at_once_max.max(bytes);
             }
             // Linux marks the pages clean: they look written and never will be.
             Fate::Failed(_) if !is_off => data.pending.clear(),
