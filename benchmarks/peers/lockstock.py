@@ -78,9 +78,7 @@ class Lockstock:
 
     def target(self, server: Server) -> Target:
         """Where to load a server that has been started, or started again."""
-        with lockstock.connect(server.address) as shop:
-            info = shop.admin.GetServerInfo(admin.GetServerInfoRequest())
-        if info.build_profile != "release":
+        if info(server).build_profile != "release":
             raise BenchmarkError("The server is a debug build: measure a release build (`make build`).")
         return Target(server.fast_lane if self.door == "fast lane" else server.address, server.pid)
 
@@ -91,6 +89,13 @@ class Lockstock:
             **database.get(self.projection, {"LOCKSTOCK_DATABASE_URL": self.projection}),
             **self.settings,
         }
+
+
+def info(server: Server) -> admin.GetServerInfoResponse:
+    """How a server stands."""
+    with lockstock.connect(server.address) as shop:
+        answer: admin.GetServerInfoResponse = shop.admin.GetServerInfo(admin.GetServerInfoRequest())
+    return answer
 
 
 def stock_up(server: Server, skus: int, warehouses: int, stocked: str) -> None:

@@ -112,8 +112,8 @@ class PostgreSQL:
 
 
 @contextmanager
-def started(data: Path, cpu: int) -> Iterator[Any]:
-    """A server with the settings above, on one core; also the one that the projection writes to."""
+def started(data: Path, cpu: int, **settings: str) -> Iterator[Any]:
+    """A server with the settings above and these, on one core; also the one that the projection writes to."""
     with warnings.catch_warnings():
         # It looks for a runtime directory of the user's, and warns where a machine has none.
         warnings.simplefilter("ignore")
@@ -121,7 +121,7 @@ def started(data: Path, cpu: int) -> Iterator[Any]:
     with on_cpu(cpu):
         server = get_server(data, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            for name, value in SETTINGS.items():
+            for name, value in {**SETTINGS, **settings}.items():
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
         process: Any = server.get_postmaster_info().process
         process.send_signal(signal.SIGINT)
@@ -131,3 +131,8 @@ def started(data: Path, cpu: int) -> Iterator[Any]:
         yield server
     finally:
         server.cleanup()
+
+
+def url(database: Any) -> str:
+    """Where the projection finds it."""
+    return str(database.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)

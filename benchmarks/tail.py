@@ -1,0 +1,130 @@
+"""The tail: how late the latest answers are, over minutes, beside snapshots and the projection."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cases
+from curves import HOT, Scratch
+from harness.facts import Part, fact
+from harness.figures import Bound
+from harness.load import LOAD_CPU, BenchmarkError, Duration, Shape, load_first
+from lockstock_server.flash_sale.server_process import free_port
+from peers.lockstock import info
+from peers.postgresql import started, url
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - memory is what is wanted; the directory in it is made safely
+# Ten minutes of locks: 1.4 KB each of rows and indexes, and the log.
+MEMORY_BYTES_MIN = 16 << 30
+OPEN = 1_000_000
+SPREAD = Shape("unary", connections=8, in_flight=100)
+PEAK = Duration(seconds=10.0, warm_up_seconds=2.0)
+SECONDS, BESIDE_SECONDS = 600.0, 60.0
+
+Where = Callable[[], AbstractContextManager[Path]]
+
+
+@contextmanager
+def _in_memory() -> Iterator[Path]:
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES_MIN:
+        raise BenchmarkError(
+            f"The tail needs {MEMORY_BYTES_MIN >> 30} GiB free in {MEMORY} for the database."
+        )
+    with tempfile.TemporaryDirectory(prefix="lockstock-", dir=MEMORY) as directory:
+        # The database runs as a user of its own where we are root.
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def run(scratch: Scratch) -> Part:
+    """At half the peak rate: ten minutes beside a database that has its own disk, one beside one on the journal's."""
+    with (
+        _in_memory() as elsewhere,
+        started(elsewhere / "postgresql", LOAD_CPU) as database,
+        scratch() as directory,
+        replace(cases.OURS, projection=url(database)).running(directory, 1) as target,
+    ):
+        peak, first = load_first(target, HOT, PEAK)
+    rate = peak["rate"] / 2
+    # As many open at a time as lapse in the time of a hold.
+    hold = OPEN / rate
+    turn = (
+        ""
+        if first
+        else " (the system did not let the generator go first there: its own waits are in the figures)"
+    )
+    return {
+        "title": "The tail at half the peak rate",
+        "words": f"Open loop, a million open locks that lapse after {hold:.0f} s, snapshots at their default,"
+        f" projecting into PostgreSQL on the load's core{turn}. Latency from the planned time. First"
+        f" {SECONDS / 60:.0f} minutes with PostgreSQL's files in memory, as if its disk were another's; then a minute"
+        " with them on the disk of the journal.",
+        "facts": [
+            fact("planned rate", rate, "locks a second"),
+            *_tail(
+                "", _in_memory, scratch, rate, hold, SECONDS, Bound(5, at_most=True), Bound(10, at_most=True)
+            ),
+            *_tail("on one disk: ", scratch, scratch, rate, hold, BESIDE_SECONDS, None, None),
+        ],
+    }
+
+
+def _tail(
+    prefix: str,
+    where: Where,
+    scratch: Scratch,
+    rate: float,
+    hold: float,
+    seconds: float,
+    within: Bound | None,
+    beyond_sync: Bound | None,
+) -> list[list[str]]:
+    metrics = f"127.0.0.1:{free_port()}"
+    settings = {"LOCKSTOCK_METRICS_ADDRESS": metrics, "LOCKSTOCK_HOLD_DEFAULT": f"{hold:.3f}"}
+    with (
+        where() as elsewhere,
+        # In memory its log takes room that its rows need.
+        started(elsewhere / "postgresql", LOAD_CPU, max_wal_size="1GB") as database,
+        scratch() as directory,
+        replace(cases.OURS, settings=settings, projection=url(database)).served(directory, 1) as (
+            server,
+            target,
+        ),
+    ):
+        outcome, _ = load_first(target, SPREAD, Duration(seconds, hold + 5.0), rate=rate)
+        slowest, stands = _slowest_sync(metrics), info(server)
+    late = outcome["latency_us"]
+    facts = [
+        fact("rate", outcome["rate"], "locks a second"),
+        fact("p50", late["p50"] / 1e3, "ms"),
+        fact("p99", late["p99"] / 1e3, "ms"),
+        fact("p99.9", late["p999"] / 1e3, "ms", within),
+        fact("latest", late["max"] / 1e3, "ms"),
+        fact("slowest sync (the bound of its bucket)", slowest * 1e3, "ms"),
+        fact(
+            "latest beyond the slowest sync", max(0.0, late["max"] / 1e3 - slowest * 1e3), "ms", beyond_sync
+        ),
+        fact("calls that left late, p99.9", outcome["sent_late_us"]["p999"] / 1e3, "ms"),
+        fact("behind in the database at the end", stands.sequence - stands.projection.sequence, "records"),
+        fact("newest snapshot at", stands.snapshot_sequence, "(its sequence)"),
+    ]
+    return [[prefix + name, *rest] for name, *rest in facts]
+
+
+def _slowest_sync(address: str) -> float:
+    """The bound of the last bucket that has any, in seconds."""
+    with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    buckets = []
+    for line in lines:
+        if line.startswith("lockstock_sync_seconds_bucket"):
+            bound = line.partition('le="')[2].partition('"')[0]
+            buckets.append((float(bound), float(line.rpartition(" ")[2])))
+    every = max(count for _, count in buckets)
+    return min(bound for bound, count in buckets if count == every)
