@@ -272,6 +272,7 @@ impl State {
         self.region_names =
             name_index("region", self.regions.iter().map(|region| Arc::clone(&region.id)), RegionIx)?;
         self.channel_names = name_index("channel", self.channels.iter().cloned(), ChannelIx)?;
+        self.resting = self.find_resting();
         self.index_deadlines();
         for receipt in self.receipts.values() {
             for line in receipt.lines.iter().filter(|line| line.get(ReceiptCounter::Expected) > 0) {

@@ -1,6 +1,7 @@
 //! Everything the state machine knows, and how to read it. Only [`State::apply`] changes it.
 
 mod apply;
+mod cells;
 mod check;
 mod documents;
 mod due;
@@ -36,6 +37,7 @@ pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
+pub(crate) use cells::Cells;
 use due::Due;
 use hash::Texts;
 pub(crate) use sorted::Sorted;
@@ -175,6 +177,8 @@ pub struct State {
     pub(crate) sku_names: HashMap<Arc<str>, SkuIx, Texts>,
     pub(crate) warehouses: Vec<Warehouse>,
     pub(crate) warehouse_names: HashMap<Arc<str>, WarehouseIx, Texts>,
+    /// Warehouses that are not ACTIVE, sorted.
+    pub(crate) resting: Vec<WarehouseIx>,
     pub(crate) regions: Vec<Region>,
     pub(crate) region_names: HashMap<Arc<str>, RegionIx, Texts>,
     pub(crate) channels: Vec<Arc<str>>,
@@ -204,6 +208,7 @@ impl Default for State {
             sku_names: HashMap::default(),
             warehouses: Vec::new(),
             warehouse_names: HashMap::default(),
+            resting: Vec::new(),
             regions: Vec::new(),
             region_names: HashMap::default(),
             channels: Vec::new(),

@@ -51,7 +51,7 @@ fn add_sku(sum: &mut Sum, ix: u32, sku: &Sku) {
     sum.add(hash::text(Entity::Category, ix, &sku.category));
     sum.add(hash::policy(hash::sku_policy(SkuIx(ix)), sku.policy));
     sum.add(hash::counters(hash::entry(Entity::Sku, ix), &sku.counters));
-    for (warehouse, cell) in &sku.cells {
+    for (warehouse, cell) in sku.cells() {
         let entity = hash::cell(SkuIx(ix), *warehouse);
         sum.add(entity);
         sum.add(hash::counters(entity, &cell.0));
