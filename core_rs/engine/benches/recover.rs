@@ -73,9 +73,9 @@ fn fill(engine: &Engine, events: u64, open: u64) {
     for first in (0..paid + open).step_by(usize::try_from(BATCH).unwrap()) {
         let numbers = || first..(first + BATCH).min(paid + open);
         let names: Vec<String> = numbers().map(|number| format!("r-{number:012}")).collect();
-        let named = || numbers().zip(&names);
-        run(engine, named().map(|(number, name)| stamped(2 * number, lock(name, "BOOK"))).collect());
-        let ended = named().filter(|(number, _)| *number < paid);
+        let orders = || numbers().zip(&names);
+        run(engine, orders().map(|(number, name)| stamped(2 * number, lock(name, "BOOK"))).collect());
+        let ended = orders().filter(|(number, _)| *number < paid);
         run(engine, ended.map(|(number, name)| stamped(2 * number + 1, deduct(name))).collect());
     }
 }

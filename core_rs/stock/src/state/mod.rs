@@ -5,7 +5,7 @@ mod cells;
 mod check;
 mod documents;
 mod due;
-mod hash;
+pub(crate) mod hash;
 mod identities;
 mod moving;
 mod owners;
@@ -41,7 +41,8 @@ pub(crate) use cells::Cells;
 use due::Due;
 use hash::Texts;
 pub(crate) use sorted::Sorted;
-pub(crate) use table::{Owner, Owners};
+pub(crate) use table::{Assembled, Owner, Owners, PAGE};
+pub(crate) use walk::{receipt_contribution, reservation_contribution, transfer_contribution};
 use work::Work;
 
 /// What a warehouse keeps.

@@ -9,7 +9,8 @@ use super::hash::{Numbers, Texts};
 use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
-const PAGE: usize = 256;
+/// Owners a page holds.
+pub(crate) const PAGE: usize = 256;
 /// Numbers a run covers: the bits of a word.
 const RUN: u64 = 64;
 
@@ -178,6 +179,63 @@ impl<V: Owner> Owners<V> {
     }
 }
 
+/// Owners that are put together from whole pages, in their order. Their ids are noted at the end, shard by shard: one by
+/// one, each would be a look somewhere else in a large table.
+#[derive(Debug)]
+pub(crate) struct Assembled<V> {
+    owners: Owners<V>,
+    named: Box<[Vec<Slot>]>,
+}
+
+impl<V> Default for Assembled<V> {
+    fn default() -> Self {
+        Self { owners: Owners::default(), named: (0..NAME_SHARDS).map(|_| Vec::new()).collect() }
+    }
+}
+
+impl<V: Owner> Assembled<V> {
+    pub(crate) const fn len(&self) -> usize {
+        self.owners.len
+    }
+
+    /// Puts the next page, full unless it is the last; the first that has no number after all before it, or no place.
+    pub(crate) fn push(&mut self, page: Vec<V>) -> Result<(), OwnerNo> {
+        let Owners { pages, len, numbers, names, .. } = &mut self.owners;
+        debug_assert!(*len == pages.len() * PAGE && page.len() <= PAGE, "only the last page is not full");
+        let mut last = pages.last().and_then(|page| page.last()).map(Owner::no);
+        for owner in &page {
+            let no = owner.no();
+            let place = u32::try_from(*len).ok().filter(|place| *place < u32::MAX);
+            let Some(place) = place.filter(|_| last.is_none_or(|last| last < no)) else { return Err(no) };
+            let NameKey { shard, hash } = names.key(owner.name());
+            self.named[shard].push(Slot::new(hash, place));
+            numbers.insert(no, place);
+            last = Some(no);
+            *len += 1;
+        }
+        pages.push(page);
+        Ok(())
+    }
+
+    /// All of them, or one whose id another has.
+    pub(crate) fn finish(self) -> Result<Owners<V>, OwnerNo> {
+        let Self { mut owners, named } = self;
+        for (shard, named) in named.into_iter().enumerate() {
+            let mut slots = Slots::with_room(named.len());
+            for slot in named {
+                let owner = owners.at(slot.place());
+                let same = |place| owners.at(place).map(Owner::name) == owner.map(Owner::name);
+                if let Some(owner) = owner.filter(|_| slots.find(slot.hash(), same).is_some()) {
+                    return Err(owner.no());
+                }
+                slots.insert(slot, &mut Vec::new());
+            }
+            owners.names.shards[shard] = slots;
+        }
+        Ok(owners)
+    }
+}
+
 /// Numbers that only grow, to places that are counted: of every 64 numbers which are taken, and the place of
 /// the first that is. Next to nothing a number, and one look.
 #[derive(Debug)]
@@ -319,6 +377,12 @@ impl Slot {
 }
 
 impl Slots {
+    /// Empty, with room for so many and no more than they need.
+    fn with_room(count: usize) -> Self {
+        let chunks = (count * 5).div_ceil(4 * CHUNK);
+        Self { chunks: (0..chunks).map(|_| Box::new([Slot::EMPTY; CHUNK])).collect(), taken: 0 }
+    }
+
     const fn len(&self) -> usize {
         self.chunks.len() * CHUNK
     }
@@ -486,6 +550,34 @@ mod tests {
         assert!(!owners.push(Named { id: "new".into(), ..named(999) }), "a number that is not the next");
         assert_eq!((owners.len(), owners.names()), (1_000, 1_000));
         assert!(owners.push(named(1_000)));
+    }
+
+    #[test]
+    fn owners_that_are_put_together_from_pages_are_those_that_are_put_one_by_one() {
+        for count in [0, 1, PAGE as u64, 5 * PAGE as u64 + 7, 300_000] {
+            let mut assembled = Assembled::default();
+            let all: Vec<u64> = (1..=count).map(|number| number * 3).collect();
+            for page in all.chunks(PAGE) {
+                assembled.push(page.iter().copied().map(named).collect()).unwrap();
+            }
+            let mut owners = assembled.finish().unwrap();
+            assert_eq!((owners.len(), owners.names()), (all.len(), all.len()));
+            assert!(owners.lost().is_none() && owners.values().map(|owner| owner.no.0).eq(all));
+            assert!(owners.push(named(count * 3 + 1)) && owners.lost().is_none(), "and it goes on");
+        }
+    }
+
+    #[test]
+    fn pages_that_name_an_id_twice_or_a_number_that_does_not_grow_give_no_owners() {
+        let page = |numbers: &[u64]| numbers.iter().copied().map(named).collect::<Vec<_>>();
+        let mut assembled = Assembled::default();
+        let numbers: Vec<u64> = (1..=PAGE as u64).collect();
+        assembled.push(page(&numbers)).unwrap();
+        assert_eq!(assembled.push(page(&[PAGE as u64])).err(), Some(OwnerNo(PAGE as u64)));
+        let mut assembled = Assembled::default();
+        assembled.push(page(&numbers)).unwrap();
+        assembled.push(vec![Named { no: OwnerNo(1_000), ..named(7) }]).unwrap();
+        assert_eq!(assembled.finish().err(), Some(OwnerNo(1_000)));
     }
 
     #[test]
