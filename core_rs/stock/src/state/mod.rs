@@ -8,6 +8,7 @@ mod due;
 pub(crate) mod hash;
 mod identities;
 mod moving;
+mod names;
 mod owners;
 mod read;
 mod reservation;
