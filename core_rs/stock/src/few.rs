@@ -50,14 +50,18 @@ impl<T> Few<T> {
         self.pop()
     }
 
-    /// Takes the last away.
+    /// Takes the last away. What is left stands as if it had never been more.
     pub fn pop(&mut self) -> Option<T> {
         match std::mem::take(self) {
             Self::One(one) => Some(one),
             Self::Many(list) => {
                 let mut list = list?;
                 let taken = list.pop();
-                *self = Self::Many(Some(list));
+                *self = if list.len() == 1 {
+                    list.pop().map_or(Self::new(), Self::One)
+                } else {
+                    Self::Many(Some(list))
+                };
                 taken
             }
         }
@@ -156,6 +160,7 @@ mod tests {
             assert!(pushed.iter().copied().eq(0..length));
             for number in (0..length).rev() {
                 assert_eq!(pushed.pop(), Some(number));
+                assert_eq!(matches!(pushed, Few::One(_)), number == 1, "one takes no memory of its own");
                 assert!(pushed.iter().copied().eq(0..number));
             }
             assert_eq!((pushed.pop(), pushed.len()), (None, 0));
