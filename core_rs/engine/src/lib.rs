@@ -4,6 +4,7 @@
 //! did; nothing leaves before what it saw is durable.
 
 mod admission;
+mod ahead;
 mod buyer;
 pub mod clock;
 mod commit;

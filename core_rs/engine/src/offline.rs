@@ -15,6 +15,7 @@ use lockstock_stock::ids::Sequence;
 use lockstock_stock::state::{Sku, State, Violation};
 use serde::Serialize;
 
+use crate::ahead::Reading;
 use crate::config::Layout;
 use crate::event_json::event_json;
 use crate::recovery::read_snapshot;
@@ -131,7 +132,7 @@ impl Offline {
             return Err(OfflineError::Stopped { at: 0 });
         }
         let mut told = Instant::now();
-        let replayed = replay(&mut state, &disk, &layout.journal, until, |state, event| {
+        let replayed = replay(Reading::Here, &mut state, &disk, &layout.journal, until, |state, event| {
             for file in
                 snapshots.iter_mut().filter(|file| file.sequence == event.sequence && file.problem.is_none())
             {
@@ -195,7 +196,7 @@ impl Offline {
         let mut state = State::default();
         let mut lines = Vec::new();
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-        replay(&mut state, &disk, &layout.journal, last, |state, event| {
+        replay(Reading::Here, &mut state, &disk, &layout.journal, last, |state, event| {
             if event.sequence >= first {
                 lines.push(event_json(state, event).to_string());
             }
@@ -236,7 +237,7 @@ fn find_until(layout: &Layout, until: Sequence) -> Result<Recovered, OfflineErro
 fn snapshots(layout: &Layout, found: &Recovered) -> Result<Vec<SnapshotCheck>, OfflineError> {
     let check = |sequence| {
         let file = snapshot::read(&layout.snapshots, found.journal_id, sequence);
-        match file.map_err(|error| error.to_string()).and_then(|file| read_snapshot(&file)) {
+        match file.map_err(|error| error.to_string()).and_then(|file| read_snapshot(Reading::Here, &file)) {
             Ok(state) => {
                 SnapshotCheck { sequence, state_hash: hash_text(state.hash()), equal: None, problem: None }
             }

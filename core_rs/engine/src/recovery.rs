@@ -10,6 +10,7 @@ use lockstock_journal::snapshot::{self, Snapshot};
 use lockstock_journal::{
     DirLock, IoError, LockError, Log, OpenError as Refused, Options, Proof, Recovered as Opened, Segments,
 };
+use lockstock_stock::codec::{Assembly, Part};
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::machine::Machine;
 use lockstock_stock::state::State;
@@ -17,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 
 use crate::admission::Admission;
+use crate::ahead::Reading;
 use crate::buyer::{BuyerKey, KeyError};
 use crate::clock::{Clock, SlewedClock, SystemSource};
 use crate::commit::Committer;
@@ -188,20 +190,22 @@ pub(crate) fn recover(
     options: &Options,
 ) -> Result<Recovered, OpenError> {
     let begun = Instant::now();
+    // Who wants no thread for segments wants none here.
+    let reading = if options.prepare_ahead { Reading::Ahead } else { Reading::Here };
     let layout = config.layout();
     disk.create_dir(&layout.snapshots)
         .map_err(|source| IoError { doing: "create", path: layout.snapshots.clone(), source })
         .map_err(lockstock_journal::SnapshotError::Io)?;
     let (segments, found) = open_segments(config, &layout, disk, options)?;
     let Found { state: snapshot, info: newest, notes } =
-        newest_snapshot(disk, &layout, segments.journal_id())?;
+        newest_snapshot(reading, disk, &layout, segments.journal_id())?;
     let mut state = snapshot.unwrap_or_default();
     let snapshot_sequence = state.sequence();
     if snapshot_sequence > found.last {
         let why = format!("it ends at {}", found.last);
         return Err(OpenError::SnapshotAhead { snapshot: snapshot_sequence, why });
     }
-    let replayed = replay(&mut state, disk, &layout.journal, found.last, |_, _| true)?;
+    let replayed = replay(reading, &mut state, disk, &layout.journal, found.last, |_, _| true)?;
     let recovery = Recovery {
         sequence: state.sequence(),
         snapshot_sequence,
@@ -314,6 +318,7 @@ pub(crate) struct Found {
 
 /// The newest snapshot that can be read; an unreadable one costs time, not data, and is noted.
 pub(crate) fn newest_snapshot(
+    reading: Reading,
     disk: &Arc<dyn Disk>,
     layout: &Layout,
     journal_id: [u8; 16],
@@ -327,7 +332,7 @@ pub(crate) fn newest_snapshot(
         return Ok(Found { state: None, info: None, notes });
     };
     let info = SnapshotInfo { sequence: file.sequence, size_bytes: file.length };
-    let state = match read_snapshot(&file) {
+    let state = match read_snapshot(reading, &file) {
         Ok(state) => Some(state),
         Err(why) => {
             notes.push(format!("snapshot {} is passed over: {why}", file.path.display()));
@@ -338,9 +343,12 @@ pub(crate) fn newest_snapshot(
 }
 
 /// The state in a snapshot file whose bytes are whole.
-pub(crate) fn read_snapshot(file: &Snapshot) -> Result<State, String> {
+pub(crate) fn read_snapshot(reading: Reading, file: &Snapshot) -> Result<State, String> {
     let mut body = file.body().map_err(|error| error.to_string())?;
-    let state = State::read_snapshot(&mut body).map_err(|error| error.to_string())?;
+    let mut assembly = Assembly::default();
+    let read = reading.run(|hand| Part::read_all(&mut body, hand), |part| assembly.put(part));
+    let whole = read.flatten().and_then(|()| assembly.finish());
+    let state = whole.map_err(|error| error.to_string())?;
     if (state.sequence(), state.hash()) == (file.sequence, file.state_hash) {
         Ok(state)
     } else {

@@ -10,6 +10,8 @@ use lockstock_stock::event::Event;
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::state::{State, Violation};
 
+use crate::ahead::Reading;
+
 /// Why a journal cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
@@ -72,6 +74,26 @@ impl Events {
     }
 }
 
+/// Events that are handed over together.
+const CHUNK: usize = 256;
+
+impl Events {
+    /// Hands over all of them, so many at a time, up to the first that cannot be read or is not wanted.
+    fn hand(&mut self, hand: &mut dyn FnMut(Vec<Event>) -> bool) -> Result<(), ReplayError> {
+        loop {
+            let mut failed = Ok(());
+            let read =
+                self.by_ref().take(CHUNK).map_while(|event| event.map_err(|why| failed = Err(why)).ok());
+            let chunk: Vec<Event> = read.collect();
+            let ends = chunk.len() < CHUNK;
+            let wanted = hand(chunk);
+            if ends || !wanted {
+                return failed;
+            }
+        }
+    }
+}
+
 impl Iterator for Events {
     type Item = Result<Event, ReplayError>;
 
@@ -88,16 +110,23 @@ impl Iterator for Events {
     }
 }
 
-/// How much was replayed.
+/// How much was replayed, and the bytes of what was read for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Replayed {
     pub events: u64,
     pub bytes: u64,
 }
 
+/// Why a replay does not go on.
+enum Stop {
+    Violated(Violation),
+    Enough,
+}
+
 /// Applies everything up to and with `until`; `visit` sees each event after it was applied and says whether
 /// to go on.
 pub(crate) fn replay(
+    reading: Reading,
     state: &mut State,
     disk: &Arc<dyn Disk>,
     journal: &Path,
@@ -109,13 +138,23 @@ pub(crate) fn replay(
     }
     let mut events = Events::open_on(Arc::clone(disk), journal, state.sequence(), until)?;
     let mut applied = 0;
-    for event in events.by_ref() {
-        let event = event?;
-        state.apply(&event)?;
-        applied += 1;
-        if !visit(state, &event) {
-            break;
-        }
+    let read = reading.run(
+        |hand| events.hand(hand),
+        |chunk| {
+            for event in chunk {
+                state.apply(event).map_err(Stop::Violated)?;
+                applied += 1;
+                if !visit(state, event) {
+                    return Err(Stop::Enough);
+                }
+            }
+            Ok(())
+        },
+    );
+    match read {
+        Ok(read) => read?,
+        Err(Stop::Violated(violation)) => return Err(violation.into()),
+        Err(Stop::Enough) => {}
     }
     Ok(Replayed { events: applied, bytes: events.bytes })
 }

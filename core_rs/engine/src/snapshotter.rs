@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use lockstock_journal::snapshot;
 use lockstock_stock::state::State;
 
+use crate::ahead::Reading;
 use crate::desk::{Sealed, SnapshotError, SnapshotInfo};
 use crate::recovery;
 use crate::replay::{ReplayError, replay};
@@ -83,9 +84,14 @@ impl Snapshotter {
         let shared = &self.shared;
         let copy = self.copy.get_or_insert_with(|| load(shared));
         // Applying the checkpoint compares the hashes.
-        replay(&mut copy.state, &shared.disk, &shared.layout.journal, sealed.checkpoint, |_, _| {
-            !shared.desk.stopped()
-        })
+        replay(
+            Reading::Here,
+            &mut copy.state,
+            &shared.disk,
+            &shared.layout.journal,
+            sealed.checkpoint,
+            |_, _| !shared.desk.stopped(),
+        )
         .map_err(Trouble::Disagrees)?;
         if copy.state.sequence() < sealed.checkpoint {
             return Err(Trouble::Stopped);
@@ -112,7 +118,7 @@ impl Snapshotter {
 fn load(shared: &Shared) -> Copy {
     // What is wrong with a snapshot file was said at the start of the engine; here the whole journal does as
     // well.
-    let found = recovery::newest_snapshot(&shared.disk, &shared.layout, shared.journal_id);
+    let found = recovery::newest_snapshot(Reading::Here, &shared.disk, &shared.layout, shared.journal_id);
     let state = found.ok().and_then(|found| found.state).unwrap_or_default();
     Copy { state, written_at: 0, unwritten: shared.unwritten }
 }

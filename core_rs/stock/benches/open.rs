@@ -1,6 +1,7 @@
-//! What open reservations cost: bytes of memory each, and a lock and a deduct among so many of them:
-//! `cargo bench -p lockstock-stock --bench open -- OPEN SKUS`, by default a million and 100,000. All keys, names and
-//! deadlines that the state keeps for them are in the bytes; reservations are named by UUIDs.
+//! What open reservations cost: bytes of memory each, a lock and a deduct among so many of them, and reading them from
+//! a snapshot: `cargo bench -p lockstock-stock --bench open -- OPEN SKUS ROWS`, by default a million, 100,000 and 1. All
+//! keys, names and deadlines that the state keeps for them are in the bytes; reservations are named by UUIDs. A SKU has
+//! rows in so many of 50 warehouses, units only in the last of the plan.
 #![allow(clippy::unwrap_used, reason = "a benchmark may be blunt")]
 
 mod shop;
@@ -9,7 +10,8 @@ use std::time::Instant;
 
 use lockstock_stock::event::Event;
 use lockstock_stock::machine::Machine;
-use shop::{deduct, lock, request, shop, step};
+use lockstock_stock::state::State;
+use shop::{deduct, lock, request, rows, shop, step};
 
 const OPEN: u64 = 1_000_000;
 const SKUS: u64 = 100_000;
@@ -21,9 +23,11 @@ const PAGE_BYTES: u64 = 4_096;
 fn main() {
     let mut numbers = std::env::args().filter_map(|word| word.parse().ok());
     let (open, skus) = (numbers.next().unwrap_or(OPEN), numbers.next().unwrap_or(SKUS));
+    let filled = usize::try_from(numbers.next().unwrap_or(1)).unwrap();
     let names: Vec<String> = (0..skus).map(|number| format!("SKU-{number:07}")).collect();
     let before = resident();
     let mut machine = shop(&names, WAREHOUSES).0;
+    rows(&mut machine, &names, filled - 1);
     let stocked = resident();
     println!("{skus} SKUs: {} bytes each", (stocked - before) / skus);
     let cold = (0..open).step_by(usize::try_from((open / MEASURED).max(1)).unwrap());
@@ -32,6 +36,7 @@ fn main() {
         step(machine, request(number, lock(&uuid(number), sku(number))), events);
     });
     println!("{open} open: {} bytes each", (resident() - stocked) / open.max(1));
+    read(machine.state(), open);
     run(&mut machine, "locks among them", open..open + MEASURED, |machine, number, events| {
         step(machine, request(number, lock(&uuid(number), sku(number))), events);
     });
@@ -44,6 +49,17 @@ fn main() {
     run(&mut machine, "deducts of the newest", open..open + MEASURED, |machine, number, events| {
         step(machine, request(4 * open + MEASURED + number, deduct(&uuid(number))), events);
     });
+}
+
+/// Written and read again, as recovery does.
+fn read(state: &State, open: u64) {
+    let mut bytes = Vec::new();
+    state.write_snapshot(&mut bytes).unwrap();
+    let start = Instant::now();
+    let again = State::read_snapshot(&mut bytes.as_slice()).unwrap();
+    let nanos = start.elapsed().as_nanos() / u128::from(open.max(1));
+    assert_eq!(again.hash(), state.hash());
+    println!("read from a snapshot: {nanos} ns each, {} bytes in all", bytes.len());
 }
 
 fn run(

@@ -35,14 +35,33 @@ impl<T> Few<T> {
         }
     }
 
-    /// Takes the last away.
+    /// Puts one at a place, before what stands there and behind it.
+    pub fn insert(&mut self, at: usize, one: T) {
+        self.push(one);
+        self[at..].rotate_right(1);
+    }
+
+    /// Takes the one at a place away, if one stands there.
+    pub fn remove(&mut self, at: usize) -> Option<T> {
+        if at >= self.len() {
+            return None;
+        }
+        self[at..].rotate_left(1);
+        self.pop()
+    }
+
+    /// Takes the last away. What is left stands as if it had never been more.
     pub fn pop(&mut self) -> Option<T> {
         match std::mem::take(self) {
             Self::One(one) => Some(one),
             Self::Many(list) => {
                 let mut list = list?;
                 let taken = list.pop();
-                *self = Self::Many(Some(list));
+                *self = if list.len() == 1 {
+                    list.pop().map_or(Self::new(), Self::One)
+                } else {
+                    Self::Many(Some(list))
+                };
                 taken
             }
         }
@@ -141,11 +160,25 @@ mod tests {
             assert!(pushed.iter().copied().eq(0..length));
             for number in (0..length).rev() {
                 assert_eq!(pushed.pop(), Some(number));
+                assert_eq!(matches!(pushed, Few::One(_)), number == 1, "one takes no memory of its own");
                 assert!(pushed.iter().copied().eq(0..number));
             }
             assert_eq!((pushed.pop(), pushed.len()), (None, 0));
             pushed.push(7);
             assert_eq!(pushed, Few::from([7]));
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_between_stands_there_and_leaves_from_there() {
+        for length in 0..4 {
+            for at in 0..=length {
+                let mut list: Few<usize> = (0..length).collect();
+                list.insert(at, 9);
+                assert_eq!((list.len(), list.get(at)), (length + 1, Some(&9)));
+                assert_eq!((list.remove(at), list.remove(length)), (Some(9), None));
+                assert!(list.iter().copied().eq(0..length));
+            }
         }
     }
 }

@@ -335,7 +335,7 @@ mod tests {
         let mut events = Vec::new();
         machine.step(request(0, stock(5)), START, &mut events);
         // A defect of ours: units that came from nowhere.
-        let cells = &mut machine.state.skus[SkuIx(0).at()].cells;
+        let cells = machine.state.skus[SkuIx(0).at()].cells.list_mut();
         let cell = cells.iter_mut().find(|(at, _)| *at == WarehouseIx(0)).map(|(_, cell)| cell).unwrap();
         cell.0[Counter::Available.at()] += 1;
         let (hash, made) = (machine.state().hash(), events.len());

@@ -23,7 +23,7 @@ pub fn shop(skus: &[String], warehouses: usize) -> (Machine, Vec<Event>) {
         number += 1;
         step(&mut machine, request(number, command), &mut events);
     };
-    let names: Vec<String> = (0..warehouses).map(|number| format!("WH-{number}")).collect();
+    let names: Vec<String> = (0..warehouses).map(warehouse).collect();
     let document = |kind, id, live| PutDocument { kind, id, expected_version: None, live, body: b"" };
     let open = || Live::Warehouse { state: WarehouseState::Active, skus: Vec::new(), categories: Vec::new() };
     let mut documents: Vec<PutDocument<'_>> =
@@ -41,6 +41,24 @@ pub fn shop(skus: &[String], warehouses: usize) -> (Machine, Vec<Event>) {
         run(Command::Adjust { adjustment: Adjustment::OtherReceipt, lines });
     }
     (machine, events)
+}
+
+fn warehouse(number: usize) -> String {
+    format!("WH-{number}")
+}
+
+/// Rows of these SKUs in the first warehouses, where nothing is left of what came.
+pub fn rows(machine: &mut Machine, skus: &[String], warehouses: usize) {
+    let mut number = 1 << 41;
+    let names: Vec<String> = (0..warehouses).map(warehouse).collect();
+    for (name, skus) in names.iter().flat_map(|name| skus.chunks(BATCH).map(move |skus| (name, skus))) {
+        for adjustment in [Adjustment::OtherReceipt, Adjustment::Issue] {
+            let line = |sku| StockLine { sku, warehouse: name, quantity: 1 };
+            let lines = skus.iter().map(|id| line(id.as_str())).collect();
+            number += 1;
+            step(machine, request(number, Command::Adjust { adjustment, lines }), &mut Vec::new());
+        }
+    }
 }
 
 pub fn step(machine: &mut Machine, request: Request<'_>, events: &mut Vec<Event>) {

@@ -14,3 +14,4 @@ mod stock;
 mod tests;
 
 pub use error::CodecError;
+pub use snapshot::{Assembly, Part};

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 
 use super::CodecError;
@@ -13,14 +13,19 @@ use super::change::{read_rule, write_rule};
 use super::stock::{Bounds, Filed, Record, read_key, write_key};
 use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
-use crate::ids::{ChannelIx, RegionIx, SHARED_NAME, SkuIx, WarehouseIx};
-use crate::state::{Owner, Owners, State};
+use crate::ids::{ChannelIx, OwnerNo, RegionIx, RequestKey, SHARED_NAME, SkuIx, WarehouseIx};
+use crate::state::{
+    Assembled, KnownKey, Owner, Owners, PAGE, Receipt, Reservation, State, Transfer, hash,
+    receipt_contribution, reservation_contribution, transfer_contribution,
+};
 
 /// The version of the format, the first byte of the head.
 const VERSION: u8 = 1;
 
 /// Request ids a record holds: one of their own would cost as much as they do.
 const KEYS_PER_RECORD: usize = 1_024;
+/// Bytes that are read from the input at once.
+const BUFFER_BYTES: usize = 1 << 18;
 /// The fewest bytes a request id takes.
 const KEY_BYTES_MIN: usize = 25;
 
@@ -115,9 +120,9 @@ impl<W: Write> Output<'_, W> {
     }
 }
 
-/// Reads records through one buffer.
+/// Reads records: from the input's buffer where they stand in it whole, else through one of its own.
 struct Input<'a, R> {
-    from: &'a mut R,
+    from: BufReader<&'a mut R>,
     buffer: Vec<u8>,
     bounds: Bounds,
 }
@@ -127,7 +132,18 @@ impl<R: Read> Input<'_, R> {
         &mut self,
         read: impl FnOnce(&mut Reader<'_>, &Bounds) -> Result<T, CodecError>,
     ) -> Result<T, CodecError> {
-        let mut length = [0; 4];
+        let whole = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes);
+            let value = read(&mut reader, &self.bounds)?;
+            reader.end()?;
+            Ok(value)
+        };
+        if let Some((record, _)) = split_record(self.from.buffer()) {
+            let (value, length) = (whole(record)?, record.len());
+            self.from.consume(LENGTH_BYTES + length);
+            return Ok(value);
+        }
+        let mut length = [0; LENGTH_BYTES];
         self.from.read_exact(&mut length)?;
         let length = u64::from(u32::from_le_bytes(length));
         self.buffer.clear();
@@ -136,32 +152,69 @@ impl<R: Read> Input<'_, R> {
         if got as u64 != length {
             return Err(CodecError::Truncated { at: got });
         }
-        let mut reader = Reader::new(&self.buffer);
-        let value = read(&mut reader, &self.bounds)?;
-        reader.end()?;
-        Ok(value)
+        whole(&self.buffer)
     }
 
     fn records<T: Record>(&mut self, count: u64) -> Result<Vec<T>, CodecError> {
         (0..count).map(|_| self.record(T::read)).collect()
     }
 
+    /// Owners, a page at a time.
+    fn pages<T: Record, E: From<CodecError>>(
+        &mut self,
+        count: u64,
+        mut put: impl FnMut(Vec<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut left = count;
+        while left > 0 {
+            let mut page = Vec::with_capacity(PAGE);
+            for _ in 0..left.min(PAGE as u64) {
+                page.push(self.record(T::read)?);
+            }
+            left -= page.len() as u64;
+            put(page)?;
+        }
+        Ok(())
+    }
+
+    /// Owners of which there are not millions, with what they contribute to the hash.
     fn owners<T: Record + Owner>(
         &mut self,
         what: &'static str,
-        count: u64,
-        last: u64,
-    ) -> Result<Owners<T>, CodecError> {
-        let mut owners = Owners::default();
-        for _ in 0..count {
-            let owner = self.record(T::read)?;
-            let number = owner.no().0;
-            if number == 0 || number > last || !owners.push(owner) {
-                return Err(CodecError::Inconsistent { what, number });
-            }
-        }
-        Ok(owners)
+        (count, last): (u64, u64),
+        contribution: impl Fn(&T) -> u64,
+    ) -> Result<(Owners<T>, u64), CodecError> {
+        let (mut owners, mut hash) = (Assembled::default(), 0_u64);
+        self.pages(count, |page: Vec<T>| {
+            hash = page.iter().map(&contribution).fold(hash, u64::wrapping_add);
+            put_page(&mut owners, page, what, last)
+        })?;
+        Ok((whole(owners, what)?, hash))
     }
+}
+
+const LENGTH_BYTES: usize = 4;
+
+/// The record in front, if all of it is there.
+fn split_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<LENGTH_BYTES>()?;
+    rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)
+}
+
+fn put_page<T: Owner>(
+    owners: &mut Assembled<T>,
+    page: Vec<T>,
+    what: &'static str,
+    last: u64,
+) -> Result<(), CodecError> {
+    let inconsistent = |OwnerNo(number)| CodecError::Inconsistent { what, number };
+    let out_of_range = page.iter().map(Owner::no).find(|no| !(1..=last).contains(&no.0));
+    out_of_range.map_or(Ok(()), |no| Err(inconsistent(no)))?;
+    owners.push(page).map_err(inconsistent)
+}
+
+fn whole<T: Owner>(owners: Assembled<T>, what: &'static str) -> Result<Owners<T>, CodecError> {
+    owners.finish().map_err(|OwnerNo(number)| CodecError::Inconsistent { what, number })
 }
 
 /// The index of names of a table, which has no name twice.
@@ -231,34 +284,15 @@ impl State {
 
     /// Reads a state, to the end of the input. Its hash is computed from scratch and must be the one that was written.
     pub fn read_snapshot(input: &mut impl Read) -> Result<Self, CodecError> {
-        let mut input = Input { from: input, buffer: Vec::new(), bounds: Bounds::default() };
-        let head = input.record(|reader, _| Head::read(reader))?;
-        input.bounds = head.bounds;
-        let mut state = Self::default();
-        (state.sequence, state.clock) = (head.sequence, head.clock);
-        (state.hash, state.horizon_ms) = (head.hash, head.horizon_ms);
-        state.shop_policy = head.shop_policy;
-        state.skus = input.records(head.bounds.skus)?;
-        state.warehouses = input.records(head.bounds.warehouses)?;
-        state.regions = input.records(head.bounds.regions)?;
-        state.channels = input.records(head.bounds.channels)?;
-        state.pools = input.records(head.bounds.pools)?;
-        read_documents(&mut input, &mut state, head.documents)?;
-        state.reservations = input.owners("reservation", head.reservations, head.sequence)?;
-        state.receipts = input.owners("receipt", head.receipts, head.sequence)?;
-        state.transfers = input.owners("transfer", head.transfers, head.sequence)?;
-        read_keys(&mut input, &mut state, head.keys)?;
-        let mut more = [0];
-        if input.from.read(&mut more)? != 0 {
-            return Err(CodecError::Trailing { at: 0 });
-        }
-        state.index_all()?;
-        let computed = state.hash_from_scratch();
-        if computed == head.hash {
-            Ok(state)
-        } else {
-            Err(CodecError::HashMismatch { written: head.hash, computed })
-        }
+        let mut assembly = Assembly::default();
+        let mut put = Ok(());
+        let read = Part::read_all(input, &mut |mut part| {
+            put = assembly.put(&mut part);
+            put.is_ok()
+        });
+        // What could not be put came before what could not be read.
+        put.and(read)?;
+        assembly.finish()
     }
 
     /// Makes again what follows from the rest.
@@ -272,7 +306,7 @@ impl State {
         self.region_names =
             name_index("region", self.regions.iter().map(|region| Arc::clone(&region.id)), RegionIx)?;
         self.channel_names = name_index("channel", self.channels.iter().cloned(), ChannelIx)?;
-        self.index_deadlines();
+        self.resting = self.find_resting();
         for receipt in self.receipts.values() {
             for line in receipt.lines.iter().filter(|line| line.get(ReceiptCounter::Expected) > 0) {
                 self.skus[line.sku.at()].inbound.push(receipt.no);
@@ -280,6 +314,133 @@ impl State {
         }
         self.skus.iter_mut().for_each(|sku| sku.inbound.sort_unstable());
         Ok(())
+    }
+}
+
+/// A part of a snapshot, decoded. Reading the next and putting the last one to the others may be two threads' work.
+#[derive(Debug)]
+pub struct Part(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// The head, and all that is not owners or request ids.
+    Beginning(Box<(Head, State)>),
+    /// Nearly all there is.
+    Reservations(Vec<Reservation>),
+    Others(Box<(Owners<Receipt>, Owners<Transfer>)>),
+    Keys(Vec<(RequestKey, KnownKey)>),
+    /// The hash of all that was read.
+    End(u64),
+    /// What it held stands where it belongs.
+    Put,
+}
+
+/// Why no more parts are read.
+enum Stop {
+    Unreadable(CodecError),
+    Unwanted,
+}
+
+impl From<CodecError> for Stop {
+    fn from(why: CodecError) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+impl Part {
+    /// Reads all parts, to the end of the input, each handed over as it is there; up to the first that is not wanted.
+    pub fn read_all(input: &mut impl Read, hand: &mut dyn FnMut(Self) -> bool) -> Result<(), CodecError> {
+        let mut hand = |kind| if hand(Self(kind)) { Ok(()) } else { Err(Stop::Unwanted) };
+        match read_parts(input, &mut hand) {
+            Err(Stop::Unreadable(why)) => Err(why),
+            Ok(()) | Err(Stop::Unwanted) => Ok(()),
+        }
+    }
+}
+
+fn read_parts(input: &mut impl Read, hand: &mut impl FnMut(Kind) -> Result<(), Stop>) -> Result<(), Stop> {
+    let from = BufReader::with_capacity(BUFFER_BYTES, input);
+    let mut input = Input { from, buffer: Vec::new(), bounds: Bounds::default() };
+    let head = input.record(|reader, _| Head::read(reader))?;
+    input.bounds = head.bounds;
+    let mut state = State::default();
+    (state.sequence, state.clock) = (head.sequence, head.clock);
+    (state.hash, state.horizon_ms) = (head.hash, head.horizon_ms);
+    state.shop_policy = head.shop_policy;
+    state.skus = input.records(head.bounds.skus)?;
+    state.warehouses = input.records(head.bounds.warehouses)?;
+    state.regions = input.records(head.bounds.regions)?;
+    state.channels = input.records(head.bounds.channels)?;
+    state.pools = input.records(head.bounds.pools)?;
+    read_documents(&mut input, &mut state, head.documents)?;
+    // All that was read so far: from here on what is read contributes as it comes.
+    let mut hash = state.hash_from_scratch();
+    hand(Kind::Beginning(Box::new((head, state))))?;
+    input.pages(head.reservations, |page: Vec<Reservation>| {
+        hash = page.iter().map(reservation_contribution).fold(hash, u64::wrapping_add);
+        hand(Kind::Reservations(page))
+    })?;
+    let (receipts, more) = input.owners("receipt", (head.receipts, head.sequence), receipt_contribution)?;
+    hash = hash.wrapping_add(more);
+    let (transfers, more) =
+        input.owners("transfer", (head.transfers, head.sequence), transfer_contribution)?;
+    hash = hash.wrapping_add(more);
+    hand(Kind::Others(Box::new((receipts, transfers))))?;
+    read_keys(&mut input, head.keys, |keys| {
+        hash = keys.iter().map(|(key, known)| hash::key(*key, *known)).fold(hash, u64::wrapping_add);
+        hand(Kind::Keys(keys))
+    })?;
+    let mut more = [0];
+    if input.from.read(&mut more).map_err(CodecError::from)? != 0 {
+        return Err(CodecError::Trailing { at: 0 }.into());
+    }
+    hand(Kind::End(hash))
+}
+
+/// A state that is put together from the parts of a snapshot.
+#[derive(Debug, Default)]
+pub struct Assembly {
+    head: Head,
+    state: State,
+    reservations: Assembled<Reservation>,
+    /// Of all parts, once the last was put.
+    hash: Option<u64>,
+}
+
+impl Assembly {
+    /// Puts the next part to the others, and empties it.
+    pub fn put(&mut self, part: &mut Part) -> Result<(), CodecError> {
+        match std::mem::replace(&mut part.0, Kind::Put) {
+            Kind::Beginning(beginning) => (self.head, self.state) = *beginning,
+            Kind::Reservations(page) => {
+                let dues = page.iter().map(Reservation::due);
+                self.state.append_deadlines(self.reservations.len(), dues);
+                put_page(&mut self.reservations, page, "reservation", self.head.sequence)?;
+            }
+            Kind::Others(others) => (self.state.receipts, self.state.transfers) = *others,
+            Kind::Keys(keys) => {
+                for (key, known) in keys {
+                    let noted = self.state.keys.insert(key, known);
+                    debug_assert!(noted.is_ok(), "keys that grow are each new");
+                }
+            }
+            Kind::End(hash) => self.hash = Some(hash),
+            Kind::Put => {}
+        }
+        Ok(())
+    }
+
+    /// The state, once all parts were put. Its hash must be the one that was written.
+    pub fn finish(self) -> Result<State, CodecError> {
+        let Self { head, mut state, reservations, hash } = self;
+        state.reservations = whole(reservations, "reservation")?;
+        state.index_all()?;
+        let computed = hash.ok_or(CodecError::Truncated { at: 0 })?;
+        if computed == head.hash {
+            Ok(state)
+        } else {
+            Err(CodecError::HashMismatch { written: head.hash, computed })
+        }
     }
 }
 
@@ -297,29 +458,28 @@ fn read_documents(input: &mut Input<'_, impl Read>, state: &mut State, count: u6
     Ok(())
 }
 
-fn read_keys(input: &mut Input<'_, impl Read>, state: &mut State, count: u64) -> Result<(), CodecError> {
+fn read_keys<E: From<CodecError>>(
+    input: &mut Input<'_, impl Read>,
+    count: u64,
+    mut put: impl FnMut(Vec<(RequestKey, KnownKey)>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut left = count;
     let mut before = 0;
     while left > 0 {
         let batch: Vec<_> = input.record(|reader, _| reader.list(KEY_BYTES_MIN, read_key))?;
         if batch.len() as u64 != left.min(KEYS_PER_RECORD as u64) {
-            return Err(CodecError::Inconsistent {
-                what: "a record of request ids of length",
-                number: batch.len() as u64,
-            });
+            let what = "a record of request ids of length";
+            return Err(CodecError::Inconsistent { what, number: batch.len() as u64 }.into());
         }
         left -= batch.len() as u64;
-        for (key, known) in batch {
-            if key <= before {
-                return Err(CodecError::Inconsistent {
-                    what: "the request id of sequence",
-                    number: known.sequence,
-                });
+        for (key, known) in &batch {
+            if *key <= before {
+                let what = "the request id of sequence";
+                return Err(CodecError::Inconsistent { what, number: known.sequence }.into());
             }
-            before = key;
-            let noted = state.keys.insert(key, known);
-            debug_assert!(noted.is_ok(), "keys that grow are each new");
+            before = *key;
         }
+        put(batch)?;
     }
     Ok(())
 }

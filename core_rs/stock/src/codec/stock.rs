@@ -96,8 +96,8 @@ impl Record for Sku {
         writer.text(&self.category);
         write_rule(writer, self.policy);
         write_counters(writer, &self.counters);
-        writer.length(self.cells.len());
-        for (warehouse, cell) in &self.cells {
+        writer.length(self.cells().len());
+        for (warehouse, cell) in self.cells() {
             writer.number(warehouse.0);
             write_counters(writer, &cell.0);
         }
@@ -111,14 +111,15 @@ impl Record for Sku {
     fn read(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Self, CodecError> {
         let mut sku = Self::new(reader.text()?.into(), reader.text()?.into(), read_rule(reader)?);
         sku.counters = read_counters(reader)?;
-        sku.cells = reader.list(1 + COUNTERS, |reader| {
+        let cells: Vec<_> = reader.list(1 + COUNTERS, |reader| {
             Ok((bounds.read_warehouse(reader)?, Cell(read_counters(reader)?)))
         })?;
         sku.pools = reader.list(1 + POOL_COUNTERS, |reader| {
             Ok((bounds.read_pool(reader)?, PoolCell(read_counters(reader)?)))
         })?;
-        sorted(&sku.cells, "cells", reader.at(), |(at, _)| *at)?;
+        sorted(&cells, "cells", reader.at(), |(at, _)| *at)?;
         sorted(&sku.pools, "pools", reader.at(), |(at, _)| *at)?;
+        sku.cells = cells.into();
         Ok(sku)
     }
 }

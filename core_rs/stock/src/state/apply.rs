@@ -187,7 +187,7 @@ impl State {
 
     fn undo_step(&mut self, step: Undo) {
         match step {
-            Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.retain(|(at, _)| *at != warehouse),
+            Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.remove(warehouse),
             Undo::PoolCell(sku, pool) => self.skus[sku.at()].pools.retain(|(at, _)| *at != pool),
             Undo::Allocation(no, line) => {
                 let lines = self.reservations.get_mut(no).map(|reservation| &mut reservation.lines);

@@ -113,7 +113,7 @@ impl State {
 
     fn check_stock(&self, held: &Held) -> Result<(), Violation> {
         for (ix, sku) in (0..).map(SkuIx).zip(&self.skus) {
-            for (warehouse, cell) in &sku.cells {
+            for (warehouse, cell) in sku.cells() {
                 self.cell_holds(self.sequence, ix, *warehouse)?;
                 let sums = held.cells.get(&(ix, *warehouse)).copied().unwrap_or_default();
                 for ((counter, identity), sum) in OF_CELL.iter().zip(sums) {
@@ -215,7 +215,13 @@ impl State {
         for receipts in inbound.values_mut() {
             receipts.sort_unstable();
         }
+        if self.resting != self.find_resting() {
+            return self.index_fails("warehouses that are not ACTIVE", None);
+        }
         for (ix, sku) in (0..).map(SkuIx).zip(&self.skus) {
+            if !sku.cells.is_indexed() {
+                return self.index_fails("available by warehouse", Some(&sku.id));
+            }
             if sku.inbound != inbound.remove(&ix).unwrap_or_default() {
                 return self.index_fails("arrivals", Some(&sku.id));
             }

@@ -115,9 +115,24 @@ impl State {
             work.undo.push(Undo::Warehouse);
             ix
         };
+        self.note_rest(ix, state != WarehouseState::Active);
         let warehouse = &self.warehouses[ix.at()];
         self.hash = self.hash.wrapping_add(live(ix, warehouse.state, &warehouse.assortment));
         Ok(())
+    }
+
+    fn note_rest(&mut self, ix: WarehouseIx, rests: bool) {
+        match (self.resting.binary_search(&ix), rests) {
+            (Err(at), true) => self.resting.insert(at, ix),
+            (Ok(at), false) => drop(self.resting.remove(at)),
+            _ => {}
+        }
+    }
+
+    /// The warehouses that are not ACTIVE, by how they stand.
+    pub(crate) fn find_resting(&self) -> Vec<WarehouseIx> {
+        let all = (0..).map(WarehouseIx).zip(&self.warehouses);
+        all.filter(|(_, at)| at.state != WarehouseState::Active).map(|(ix, _)| ix).collect()
     }
 
     fn put_region(&mut self, at: At, id: &Arc<str>, work: &mut Work) -> Result<(), Violation> {
@@ -175,9 +190,13 @@ impl State {
             Undo::ShopLive(policy) => self.shop_policy = policy,
             Undo::Warehouse => {
                 self.warehouses.pop().map(|warehouse| self.warehouse_names.remove(&warehouse.id));
+                if let Ok(gone) = u32::try_from(self.warehouses.len()) {
+                    self.note_rest(WarehouseIx(gone), false);
+                }
             }
             Undo::WarehouseLive(live) => {
                 let (ix, state, assortment) = *live;
+                self.note_rest(ix, state != WarehouseState::Active);
                 let warehouse = &mut self.warehouses[ix.at()];
                 (warehouse.state, warehouse.assortment) = (state, assortment);
             }

@@ -63,10 +63,13 @@ impl State {
         }
     }
 
-    /// All of them, by how the reservations stand.
-    pub(crate) fn index_deadlines(&mut self) {
-        let due = (0..).zip(self.reservations.values());
-        self.deadlines = due.filter_map(|(place, it)| Some((Due::new(it.due()?, place), ()))).collect();
+    /// Notes when the locks end of reservations that are about to be put, from a place on.
+    pub(crate) fn append_deadlines(&mut self, first: usize, dues: impl Iterator<Item = Option<Micros>>) {
+        let places = u32::try_from(first).into_iter().flat_map(|first| first..);
+        for (place, due) in places.zip(dues).filter_map(|(place, due)| Some((place, due?))) {
+            let noted = self.deadlines.insert(Due::new(due, place), ());
+            debug_assert!(noted.is_ok(), "a lock stands among the deadlines once");
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl State {
         let mut below_zero = false;
         if let Some(warehouse) = movement.warehouse {
             self.cell_holds(sequence, ix, warehouse)?;
-            below_zero = self.available(ix, warehouse) < 0;
+            below_zero = self.sku(ix).cell(warehouse).is_some_and(|cell| cell.get(Counter::Available) < 0);
         }
         if !row.pool.is_empty() {
             self.pool_holds(sequence, ix, movement.pool)?;

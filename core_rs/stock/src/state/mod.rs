@@ -1,12 +1,14 @@
 //! Everything the state machine knows, and how to read it. Only [`State::apply`] changes it.
 
 mod apply;
+mod cells;
 mod check;
 mod documents;
 mod due;
-mod hash;
+pub(crate) mod hash;
 mod identities;
 mod moving;
+mod names;
 mod owners;
 mod read;
 mod reservation;
@@ -36,10 +38,12 @@ pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};
 pub use violation::{Identity, Place, Violation};
 
+pub(crate) use cells::Cells;
 use due::Due;
 use hash::Texts;
 pub(crate) use sorted::Sorted;
-pub(crate) use table::{Owner, Owners};
+pub(crate) use table::{Assembled, Owner, Owners, PAGE};
+pub(crate) use walk::{receipt_contribution, reservation_contribution, transfer_contribution};
 use work::Work;
 
 /// What a warehouse keeps.
@@ -175,6 +179,8 @@ pub struct State {
     pub(crate) sku_names: HashMap<Arc<str>, SkuIx, Texts>,
     pub(crate) warehouses: Vec<Warehouse>,
     pub(crate) warehouse_names: HashMap<Arc<str>, WarehouseIx, Texts>,
+    /// Warehouses that are not ACTIVE, sorted.
+    pub(crate) resting: Vec<WarehouseIx>,
     pub(crate) regions: Vec<Region>,
     pub(crate) region_names: HashMap<Arc<str>, RegionIx, Texts>,
     pub(crate) channels: Vec<Arc<str>>,
@@ -204,6 +210,7 @@ impl Default for State {
             sku_names: HashMap::default(),
             warehouses: Vec::new(),
             warehouse_names: HashMap::default(),
+            resting: Vec::new(),
             regions: Vec::new(),
             region_names: HashMap::default(),
             channels: Vec::new(),

@@ -1,5 +1,6 @@
 //! Moving units: one row of the table of movements, times a quantity, on every counter it names.
 
+use super::cells::make_room;
 use super::work::{At, Touched, Undo, Work};
 use super::{Allocation, State, Violation, hash};
 use crate::counters::{Cell, Counters, ReceiptCounter, TransferCounter};
@@ -43,18 +44,12 @@ impl Tally {
     }
 }
 
-/// Entries up to which a list takes room for one at a time.
-const EXACT: usize = 4;
-
 /// The entry of a sorted list, made if it is not there; whether it was made.
 fn entry<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> (&mut V, bool) {
     let (at, made) = match list.binary_search_by_key(&key, |(key, _)| *key) {
         Ok(at) => (at, false),
         Err(at) => {
-            // Most have one entry or two, and there may be a million lists: no room for more than they have.
-            if list.len() < EXACT {
-                list.reserve_exact(1);
-            }
+            make_room(list);
             list.insert(at, (key, V::default()));
             (at, true)
         }
@@ -126,14 +121,16 @@ impl State {
         let sku = &mut self.skus[ix.at()];
         if let Some(warehouse) = movement.warehouse {
             let entity = hash::cell(ix, warehouse);
-            let (Cell(counters), made) = entry(&mut sku.cells, warehouse);
+            let (place, made) = sku.cells.entry(warehouse);
             if made {
                 tally.exists(entity);
                 work.undo.push(Undo::Cell(ix, warehouse));
             }
-            for (counter, sign) in row.cell {
-                tally.shift(&mut counters[counter.at()], entity, counter.at(), *sign);
-            }
+            sku.cells.change(place, |Cell(counters)| {
+                for (counter, sign) in row.cell {
+                    tally.shift(&mut counters[counter.at()], entity, counter.at(), *sign);
+                }
+            });
         }
         if !row.pool.is_empty() {
             let entity = hash::pool_cell(ix, pool);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Document, KnownKey, Receipt, Region, Reservation, Sku, State, Transfer, Warehouse};
-use crate::command::{DocumentKind, WarehouseState};
-use crate::counters::{Cell, Counter};
+use crate::command::DocumentKind;
+use crate::counters::Cell;
 use crate::event::DeductionPolicy;
 use crate::ids::{
     ChannelIx, LineNo, Micros, OwnerNo, PoolIx, RegionIx, RequestKey, SHARED, Sequence, SkuIx, Units,
@@ -139,7 +139,7 @@ impl State {
 
     /// `available` of a SKU in a warehouse; zero where it never was.
     pub(crate) fn available(&self, sku: SkuIx, warehouse: WarehouseIx) -> Units {
-        self.sku(sku).cell(warehouse).map_or(0, |cell| cell.get(Counter::Available))
+        self.sku(sku).cells.available(warehouse)
     }
 
     /// The sum of `available` over ACTIVE warehouses less what is claimed: what the default pool may sell,
@@ -147,13 +147,7 @@ impl State {
     #[must_use]
     pub fn free(&self, sku: SkuIx) -> Units {
         let sku = self.sku(sku);
-        let on_shelf: Units = sku
-            .cells()
-            .iter()
-            .filter(|(at, _)| self.warehouse(*at).state == WarehouseState::Active)
-            .map(|(_, cell)| cell.get(Counter::Available))
-            .sum();
-        on_shelf - sku.claimed()
+        sku.cells.available_outside(&self.resting) - sku.claimed()
     }
 
     /// A reservation by its id.

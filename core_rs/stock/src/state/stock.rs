@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Cells;
 use crate::counters::{Cell, POOL_COUNTERS, PoolCounter, SKU_COUNTERS, SkuCounter};
 use crate::event::DeductionPolicy;
 use crate::ids::{OwnerNo, PoolIx, Units, WarehouseIx};
@@ -27,8 +28,8 @@ pub struct Sku {
     pub category: Arc<str>,
     /// When its stock is taken, if it says so.
     pub policy: Option<DeductionPolicy>,
-    /// By warehouse, sorted by warehouse; only where it ever was.
-    pub(crate) cells: Vec<(WarehouseIx, Cell)>,
+    /// By warehouse; only where it ever was.
+    pub(crate) cells: Cells,
     /// By pool, sorted by pool; only those that ever sold it.
     pub(crate) pools: Vec<(PoolIx, PoolCell)>,
     /// Its own, by [`SkuCounter`].
@@ -43,7 +44,7 @@ impl Sku {
             id,
             category,
             policy,
-            cells: Vec::new(),
+            cells: Cells::default(),
             pools: Vec::new(),
             counters: [0; SKU_COUNTERS],
             inbound: Vec::new(),
@@ -53,13 +54,13 @@ impl Sku {
     /// By warehouse, sorted by warehouse; only where it ever was.
     #[must_use]
     pub fn cells(&self) -> &[(WarehouseIx, Cell)] {
-        &self.cells
+        self.cells.list()
     }
 
     /// The counters in one warehouse, if it ever was there.
     #[must_use]
     pub fn cell(&self, warehouse: WarehouseIx) -> Option<&Cell> {
-        self.cells.binary_search_by_key(&warehouse, |(at, _)| *at).ok().map(|at| &self.cells[at].1)
+        self.cells.get(warehouse)
     }
 
     /// By pool, sorted by pool; only those that ever sold it.

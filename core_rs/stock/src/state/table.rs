@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::hash::{Numbers, Texts};
+use super::hash::Numbers;
+use super::names::{NAME_SHARDS, NameKey, Names, Slot, Slots};
 use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
-const PAGE: usize = 256;
+/// Owners a page holds.
+pub(crate) const PAGE: usize = 256;
 /// Numbers a run covers: the bits of a word.
 const RUN: u64 = 64;
 
@@ -178,6 +180,63 @@ impl<V: Owner> Owners<V> {
     }
 }
 
+/// Owners that are put together from whole pages, in their order. Their ids are noted at the end, shard by shard: one by
+/// one, each would be a look somewhere else in a large table.
+#[derive(Debug)]
+pub(crate) struct Assembled<V> {
+    owners: Owners<V>,
+    named: Box<[Vec<Slot>]>,
+}
+
+impl<V> Default for Assembled<V> {
+    fn default() -> Self {
+        Self { owners: Owners::default(), named: (0..NAME_SHARDS).map(|_| Vec::new()).collect() }
+    }
+}
+
+impl<V: Owner> Assembled<V> {
+    pub(crate) const fn len(&self) -> usize {
+        self.owners.len
+    }
+
+    /// Puts the next page, full unless it is the last; the first that has no number after all before it, or no place.
+    pub(crate) fn push(&mut self, page: Vec<V>) -> Result<(), OwnerNo> {
+        let Owners { pages, len, numbers, names, .. } = &mut self.owners;
+        debug_assert!(*len == pages.len() * PAGE && page.len() <= PAGE, "only the last page is not full");
+        let mut last = pages.last().and_then(|page| page.last()).map(Owner::no);
+        for owner in &page {
+            let no = owner.no();
+            let place = u32::try_from(*len).ok().filter(|place| *place < u32::MAX);
+            let Some(place) = place.filter(|_| last.is_none_or(|last| last < no)) else { return Err(no) };
+            let NameKey { shard, hash } = names.key(owner.name());
+            self.named[shard].push(Slot::new(hash, place));
+            numbers.insert(no, place);
+            last = Some(no);
+            *len += 1;
+        }
+        pages.push(page);
+        Ok(())
+    }
+
+    /// All of them, or one whose id another has.
+    pub(crate) fn finish(self) -> Result<Owners<V>, OwnerNo> {
+        let Self { mut owners, named } = self;
+        for (shard, named) in named.into_iter().enumerate() {
+            let mut slots = Slots::with_room(named.len());
+            for slot in named {
+                let owner = owners.at(slot.place());
+                let same = |place| owners.at(place).map(Owner::name) == owner.map(Owner::name);
+                if let Some(owner) = owner.filter(|_| slots.find(slot.hash(), same).is_some()) {
+                    return Err(owner.no());
+                }
+                slots.insert(slot, &mut Vec::new());
+            }
+            owners.names.shards[shard] = slots;
+        }
+        Ok(owners)
+    }
+}
+
 /// Numbers that only grow, to places that are counted: of every 64 numbers which are taken, and the place of
 /// the first that is. Next to nothing a number, and one look.
 #[derive(Debug)]
@@ -225,184 +284,6 @@ impl Places {
             if run.taken == 0 {
                 shard.remove(&number);
             }
-        }
-    }
-}
-
-/// Ids that callers choose, to places. Hashed from a seed that nobody knows, against chosen collisions; of
-/// the hash enough is kept that growing does not read the ids again and that a wrong id is seldom compared.
-#[derive(Debug)]
-struct Names {
-    texts: Texts,
-    shards: Box<[Slots]>,
-    /// What a shard held that is growing; empty in between.
-    moving: Vec<Slot>,
-}
-
-/// Where an id is looked for: its shard, and the part of its hash that is kept there.
-#[derive(Clone, Copy, Debug)]
-struct NameKey {
-    shard: usize,
-    hash: u16,
-}
-
-/// Shards of names: more, for the names of one are moved at once when it grows.
-const NAME_SHARDS: u16 = 1_024;
-
-impl Default for Names {
-    fn default() -> Self {
-        let shards = (0..NAME_SHARDS).map(|_| Slots::default()).collect();
-        Self { texts: Texts::default(), shards, moving: Vec::new() }
-    }
-}
-
-impl Names {
-    fn key(&self, name: &[u8]) -> NameKey {
-        let [a, b, c, d, ..] = self.texts.of(name).to_le_bytes();
-        NameKey {
-            shard: usize::from(u16::from_le_bytes([a, b]) % NAME_SHARDS),
-            hash: u16::from_le_bytes([c, d]),
-        }
-    }
-
-    fn get(&self, NameKey { shard, hash }: NameKey, is: impl Fn(usize) -> bool) -> Option<usize> {
-        self.shards[shard].find(hash, is)
-    }
-
-    /// Notes an id that is not noted yet.
-    fn insert(&mut self, NameKey { shard, hash }: NameKey, place: u32) {
-        self.shards[shard].insert(Slot::new(hash, place), &mut self.moving);
-    }
-
-    fn remove(&mut self, NameKey { shard, hash }: NameKey, place: usize) {
-        self.shards[shard].remove(hash, place);
-    }
-
-    fn len(&self) -> usize {
-        self.shards.iter().map(|slots| slots.taken).sum()
-    }
-}
-
-/// A hash table of places with open addressing, at most four fifths full and, as it grows by a quarter, seldom
-/// under two thirds. It lies in chunks that are never given back: larger and larger blocks would leave holes behind
-/// that together are larger than the table.
-#[derive(Debug, Default)]
-struct Slots {
-    #[expect(clippy::vec_box, reason = "a chunk stays where it is while the list of chunks grows")]
-    chunks: Vec<Box<[Slot; CHUNK]>>,
-    taken: usize,
-}
-
-const CHUNK: usize = 128;
-
-/// The kept part of a hash, and the two halves of the place after the one meant: zeros where it is empty. Six
-/// bytes: of slots there are more than of anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot([u16; 3]);
-
-impl Slot {
-    const EMPTY: Self = Self([0; 3]);
-
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-    const fn new(hash: u16, place: u32) -> Self {
-        let after = place.saturating_add(1);
-        Self([hash, after as u16, (after >> 16) as u16])
-    }
-
-    const fn hash(self) -> u16 {
-        self.0[0]
-    }
-
-    const fn place(self) -> usize {
-        (((self.0[2] as usize) << 16) | self.0[1] as usize) - 1
-    }
-}
-
-impl Slots {
-    const fn len(&self) -> usize {
-        self.chunks.len() * CHUNK
-    }
-
-    /// What stands there, if anything does.
-    fn at(&self, at: usize) -> Option<Slot> {
-        let slot = *self.chunks.get(at / CHUNK)?.get(at % CHUNK)?;
-        (slot != Slot::EMPTY).then_some(slot)
-    }
-
-    fn set(&mut self, at: usize, slot: Slot) {
-        self.chunks[at / CHUNK][at % CHUNK] = slot;
-    }
-
-    const fn next(&self, at: usize) -> usize {
-        if at + 1 == self.len() { 0 } else { at + 1 }
-    }
-
-    /// Where a hash would stand if nothing were in its way: hashes are spread evenly over any number of slots.
-    fn home(&self, hash: u16) -> usize {
-        (usize::from(hash) * self.len()) >> u16::BITS
-    }
-
-    /// The slots from a hash's home to the first empty one.
-    fn probe(&self, hash: u16) -> impl Iterator<Item = (usize, Slot)> + '_ {
-        let mut at = self.home(hash);
-        std::iter::from_fn(move || {
-            let slot = self.at(at)?;
-            let here = at;
-            at = self.next(at);
-            Some((here, slot))
-        })
-    }
-
-    fn find(&self, hash: u16, is: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut at = self.home(hash);
-        // Chunk after chunk, round and round: somewhere one is empty.
-        while let Some(slots) = self.chunks.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK..)) {
-            for slot in slots {
-                if *slot == Slot::EMPTY {
-                    return None;
-                }
-                if slot.hash() == hash && is(slot.place()) {
-                    return Some(slot.place());
-                }
-            }
-            at = self.next(at + slots.len() - 1);
-        }
-        None
-    }
-
-    fn insert(&mut self, slot: Slot, moving: &mut Vec<Slot>) {
-        if (self.taken + 1) * 5 > self.len() * 4 {
-            for chunk in &mut self.chunks {
-                moving.extend(chunk.iter().filter(|slot| **slot != Slot::EMPTY));
-                chunk.fill(Slot::EMPTY);
-            }
-            let more = (self.chunks.len() / 4).max(1);
-            self.chunks.extend((0..more).map(|_| Box::new([Slot::EMPTY; CHUNK])));
-            moving.drain(..).for_each(|slot| self.put(slot));
-        }
-        self.put(slot);
-        self.taken += 1;
-    }
-
-    fn put(&mut self, slot: Slot) {
-        let mut at = self.home(slot.hash());
-        while self.at(at).is_some() {
-            at = self.next(at);
-        }
-        self.set(at, slot);
-    }
-
-    /// Empties a slot and puts those behind it again, which may have stood there because of it.
-    fn remove(&mut self, hash: u16, place: usize) {
-        let found = self.probe(hash).find(|(_, slot)| slot.place() == place);
-        let Some((mut at, _)) = found else { return };
-        self.set(at, Slot::EMPTY);
-        self.taken -= 1;
-        at = self.next(at);
-        while let Some(slot) = self.at(at) {
-            self.set(at, Slot::EMPTY);
-            self.put(slot);
-            at = self.next(at);
         }
     }
 }
@@ -489,37 +370,30 @@ mod tests {
     }
 
     #[test]
-    fn places_with_the_same_hash_or_the_same_home_are_told_apart() {
-        // All have the last of so few slots for their home, so that they stand at the beginning too.
-        let hashes = [u16::MAX, u16::MAX, u16::MAX, u16::MAX - 1, u16::MAX - 9, u16::MAX];
-        for gone in 0..hashes.len() {
-            let mut slots = Slots::default();
-            for (place, hash) in (0..).zip(hashes) {
-                slots.insert(Slot::new(hash, place), &mut Vec::new());
+    fn owners_that_are_put_together_from_pages_are_those_that_are_put_one_by_one() {
+        for count in [0, 1, PAGE as u64, 5 * PAGE as u64 + 7, 300_000] {
+            let mut assembled = Assembled::default();
+            let all: Vec<u64> = (1..=count).map(|number| number * 3).collect();
+            for page in all.chunks(PAGE) {
+                assembled.push(page.iter().copied().map(named).collect()).unwrap();
             }
-            slots.remove(hashes[gone], gone);
-            assert_eq!(slots.taken, hashes.len() - 1);
-            for (place, hash) in hashes.into_iter().enumerate() {
-                let found = slots.find(hash, |at| at == place);
-                assert_eq!(found, (place != gone).then_some(place), "{place} after {gone} is gone");
-            }
+            let mut owners = assembled.finish().unwrap();
+            assert_eq!((owners.len(), owners.names()), (all.len(), all.len()));
+            assert!(owners.lost().is_none() && owners.values().map(|owner| owner.no.0).eq(all));
+            assert!(owners.push(named(count * 3 + 1)) && owners.lost().is_none(), "and it goes on");
         }
     }
 
     #[test]
-    fn a_table_is_found_whole_at_every_length_and_never_too_empty() {
-        let mut slots = Slots::default();
-        let hash = |place: u32| u16::try_from(place.wrapping_mul(40_503) % 65_536).unwrap();
-        for place in 0..5_000 {
-            slots.insert(Slot::new(hash(place), place), &mut Vec::new());
-            let at = usize::try_from(place).unwrap();
-            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
-            assert!(slots.taken < 4 * CHUNK || slots.taken * 5 >= slots.len() * 3, "{place}");
-        }
-        for place in 0..5_000 {
-            let at = usize::try_from(place).unwrap();
-            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
-        }
-        assert_eq!(Slot::new(7, u32::MAX - 1).place(), 0xFFFF_FFFE);
+    fn pages_that_name_an_id_twice_or_a_number_that_does_not_grow_give_no_owners() {
+        let page = |numbers: &[u64]| numbers.iter().copied().map(named).collect::<Vec<_>>();
+        let mut assembled = Assembled::default();
+        let numbers: Vec<u64> = (1..=PAGE as u64).collect();
+        assembled.push(page(&numbers)).unwrap();
+        assert_eq!(assembled.push(page(&[PAGE as u64])).err(), Some(OwnerNo(PAGE as u64)));
+        let mut assembled = Assembled::default();
+        assembled.push(page(&numbers)).unwrap();
+        assembled.push(vec![Named { no: OwnerNo(1_000), ..named(7) }]).unwrap();
+        assert_eq!(assembled.finish().err(), Some(OwnerNo(1_000)));
     }
 }

@@ -38,9 +38,9 @@ impl State {
                 sum.add(hash::document(*kind, id, document));
             }
         }
-        self.reservations.values().for_each(|reservation| add_reservation(&mut sum, reservation));
-        self.receipts.values().for_each(|receipt| add_receipt(&mut sum, receipt));
-        self.transfers.values().for_each(|transfer| add_transfer(&mut sum, transfer));
+        self.reservations.values().for_each(|reservation| sum.add(reservation_contribution(reservation)));
+        self.receipts.values().for_each(|receipt| sum.add(receipt_contribution(receipt)));
+        self.transfers.values().for_each(|transfer| sum.add(transfer_contribution(transfer)));
         self.keys.iter().for_each(|(key, known)| sum.add(hash::key(key, known)));
         sum.0
     }
@@ -51,7 +51,7 @@ fn add_sku(sum: &mut Sum, ix: u32, sku: &Sku) {
     sum.add(hash::text(Entity::Category, ix, &sku.category));
     sum.add(hash::policy(hash::sku_policy(SkuIx(ix)), sku.policy));
     sum.add(hash::counters(hash::entry(Entity::Sku, ix), &sku.counters));
-    for (warehouse, cell) in &sku.cells {
+    for (warehouse, cell) in sku.cells() {
         let entity = hash::cell(SkuIx(ix), *warehouse);
         sum.add(entity);
         sum.add(hash::counters(entity, &cell.0));
@@ -75,7 +75,9 @@ fn add_warehouse(sum: &mut Sum, ix: u32, warehouse: &Warehouse) {
     sum.add(hash::number(hash::entry(Entity::Warehouse, ix), hash::ONLY, warehouse.state as i64));
 }
 
-fn add_reservation(sum: &mut Sum, reservation: &Reservation) {
+/// What a reservation contributes, with all of its lines.
+pub(crate) fn reservation_contribution(reservation: &Reservation) -> u64 {
+    let mut sum = Sum(0);
     sum.add(hash::reservation(reservation));
     let entity = hash::owner(Entity::Reservation, reservation.no);
     for (field, value) in [
@@ -96,20 +98,27 @@ fn add_reservation(sum: &mut Sum, reservation: &Reservation) {
             sum.add(hash::counters(entity, &allocation.counters.all()));
         }
     }
+    sum.0
 }
 
-fn add_receipt(sum: &mut Sum, receipt: &Receipt) {
+/// What a receipt contributes, with all of its lines.
+pub(crate) fn receipt_contribution(receipt: &Receipt) -> u64 {
+    let mut sum = Sum(0);
     sum.add(hash::receipt(receipt));
     sum.add(hash::number(hash::owner(Entity::Receipt, receipt.no), hash::ONLY, receipt.expected_at));
     let lines = receipt.lines.iter().map(|line| (line.sku, line.counters.as_slice()));
-    add_goods(sum, |number| hash::owner_line(Entity::ReceiptLine, receipt.no, number), lines);
+    add_goods(&mut sum, |number| hash::owner_line(Entity::ReceiptLine, receipt.no, number), lines);
+    sum.0
 }
 
-fn add_transfer(sum: &mut Sum, transfer: &Transfer) {
+/// What a transfer contributes, with all of its lines.
+pub(crate) fn transfer_contribution(transfer: &Transfer) -> u64 {
+    let mut sum = Sum(0);
     sum.add(hash::transfer(transfer));
     sum.add(hash::number(hash::owner(Entity::Transfer, transfer.no), hash::ONLY, i64::from(transfer.closed)));
     let lines = transfer.lines.iter().map(|line| (line.sku, line.counters.as_slice()));
-    add_goods(sum, |number| hash::owner_line(Entity::TransferLine, transfer.no, number), lines);
+    add_goods(&mut sum, |number| hash::owner_line(Entity::TransferLine, transfer.no, number), lines);
+    sum.0
 }
 
 fn add_goods<'a>(

@@ -71,7 +71,7 @@ fn a_snapshot_with_any_byte_changed_is_refused() {
 #[test]
 fn a_state_that_was_changed_behind_the_hash_is_refused() {
     let mut state = shop();
-    state.skus[0].cells[0].1.0[0] += 1;
+    state.skus[0].cells.list_mut()[0].1.0[0] += 1;
     assert!(matches!(read(&written(&state)), Err(CodecError::HashMismatch { .. })));
 }
 

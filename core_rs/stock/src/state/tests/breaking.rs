@@ -83,10 +83,10 @@ const FIELDS: &[Break] = &[
     ("SKU: category", |state| state.skus[0].category = "b".into()),
     ("SKU: claimed", |state| state.skus[0].counters[0] += 1),
     ("SKU: order", |state| state.skus.swap(0, 1)),
-    ("cell: available", |state| state.skus[0].cells[0].1.0[0] += 1),
-    ("cell: written_off", |state| state.skus[0].cells[1].1.0[12] += 1),
-    ("cell: warehouse", |state| state.skus[0].cells[0].0 = WarehouseIx(7)),
-    ("cell: one more", |state| state.skus[1].cells.push((WarehouseIx(0), Cell::default()))),
+    ("cell: available", |state| state.skus[0].cells.list_mut()[0].1.0[0] += 1),
+    ("cell: written_off", |state| state.skus[0].cells.list_mut()[1].1.0[12] += 1),
+    ("cell: warehouse", |state| state.skus[0].cells.list_mut()[0].0 = WarehouseIx(7)),
+    ("cell: one more", |state| state.skus[1].cells.list_mut().push((WarehouseIx(0), Cell::default()))),
     ("pool: locked", |state| state.skus[0].pools[0].1.0[1] += 1),
     ("pool: quota", |state| state.skus[0].pools[0].1.0[0] += 1),
     ("pool: one more", |state| state.skus[1].pools.push((crate::ids::SHARED, PoolCell::default()))),
@@ -186,6 +186,9 @@ const INDEXES: &[Break] = &[
     ("names of transfers", |state| state.transfers.unname("T")),
     ("a deadline too few", |state| state.deadlines = Sorted::default()),
     ("a deadline too many", |state| done(state.deadlines.insert(Due::new(5, 0), ()))),
+    ("a shelf that looks empty", |state| done(state.skus[0].cells.index.stocked.pop())),
+    ("more on the shelves than there is", |state| state.skus[0].cells.index.on_shelf += 1),
+    ("a warehouse that does not rest", |state| state.resting.push(WarehouseIx(0))),
     ("an arrival too few", |state| state.skus[0].inbound.clear()),
     ("an arrival too many", |state| state.skus[1].inbound.push(P)),
 ];
@@ -209,12 +212,12 @@ const SUMS: &[Sum] = &[
     (Identity::Promises, |state| shift(state, 0, 1)),
     (Identity::Promises, |state| shift(state, 0, 2)),
     (Identity::Promises, |state| shift(state, 0, 3)),
-    (Identity::InTransit, |state| state.skus[0].cells[1].1.0[5] += 1),
-    (Identity::Returning, |state| state.skus[0].cells[1].1.0[6] += 1),
+    (Identity::InTransit, |state| state.skus[0].cells.list_mut()[1].1.0[5] += 1),
+    (Identity::Returning, |state| state.skus[0].cells.list_mut()[1].1.0[6] += 1),
     (Identity::Claims, |state| state.skus[0].counters[0] += 1),
     (Identity::Pool, |state| state.skus[0].pools[0].1.0[1] += 1),
     (Identity::Pool, |state| state.skus[0].pools[0].1.0[2] -= 1),
-    (Identity::Conservation, |state| state.skus[0].cells[0].1.0[0] += 1),
+    (Identity::Conservation, |state| state.skus[0].cells.list_mut()[0].1.0[0] += 1),
     (Identity::Deadline, |state| reserved(state).deadline = 0),
     (Identity::Line, |state| one_more(&mut reserved(state).lines[0].counters, 0)),
     (Identity::Receipt, |state| receipt(state).lines[0].counters[1] += 1),
@@ -222,12 +225,12 @@ const SUMS: &[Sum] = &[
     (Identity::TransferClosed, |state| transfer(state).closed = true),
     (Identity::Once, |state| receipt(state).lines[1].sku = SkuIx(0)),
     (Identity::Closed, |state| state.warehouses[0].state = WarehouseState::Closed),
-    (Identity::Promises, |state| done(state.skus[0].cells.pop())),
+    (Identity::Promises, |state| done(state.skus[0].cells.list_mut().pop())),
 ];
 
 /// A unit from one counter of a cell to another.
 fn shift(state: &mut State, from: usize, to: usize) {
-    let cell = &mut state.skus[0].cells[0].1.0;
+    let cell = &mut state.skus[0].cells.list_mut()[0].1.0;
     cell[from] -= 1;
     cell[to] += 1;
 }
