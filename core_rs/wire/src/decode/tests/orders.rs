@@ -169,7 +169,8 @@ fn what_the_door_says_an_operation_is_the_machine_journals() {
         ..Default::default()
     };
     let journalled = |method: &str, message: &dyn Fn() -> Vec<u8>| {
-        let step = Step::read(method, &message()).unwrap().unwrap();
+        let message = message();
+        let step = Step::read(Step::named(method).unwrap(), &message).unwrap();
         let limits = Limits::default();
         let said = step.operation();
         (said, decide::operation(&request(&step, &context(&limits)).unwrap()))
