@@ -21,10 +21,10 @@ use common::{STOCK, Shop, lock_as};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Commands a message.
-const COMMANDS: [u64; 1] = [8_190];
+const COMMANDS: [u64; 2] = [100, 8_190];
 const UNITS: i64 = 1_000_000_000_000;
 /// Messages, each of its own.
-const MESSAGES: u32 = 4;
+const MESSAGES: u32 = 20;
 /// Commands within a millisecond of their ids.
 const A_MILLISECOND: u64 = 100;
 

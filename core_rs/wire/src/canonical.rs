@@ -48,6 +48,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that stands there once, behind the last.
+    #[inline]
     pub fn once(&mut self, number: u32) -> Option<()> {
         let behind = number > self.last;
         self.last = number;
@@ -55,6 +56,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a list.
+    #[inline]
     pub fn again(&mut self, number: u32) -> Option<()> {
         let behind = number >= self.last;
         self.last = number;
@@ -92,14 +94,17 @@ impl<'a> Fields<'a> {
         None
     }
 
+    #[inline]
     pub fn uint32(&mut self) -> Option<u32> {
         self.varint()?.try_into().ok()
     }
 
+    #[inline]
     pub fn int64(&mut self) -> Option<i64> {
         self.varint().map(u64::cast_signed)
     }
 
+    #[inline]
     pub fn int32(&mut self) -> Option<i32> {
         self.int64()?.try_into().ok()
     }
@@ -118,6 +123,7 @@ impl<'a> Fields<'a> {
         Some(f64::from_le_bytes(*bytes))
     }
 
+    #[inline]
     pub fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = usize::try_from(self.varint()?).ok()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
@@ -125,6 +131,7 @@ impl<'a> Fields<'a> {
         Some(bytes)
     }
 
+    #[inline]
     pub fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
@@ -138,12 +145,14 @@ impl<'a> Fields<'a> {
     }
 
     /// The number of a field of variable length, and its inside.
+    #[inline]
     pub fn delimited(&mut self) -> Option<(u32, &'a [u8])> {
         let key = self.uint32()?;
         (key & WIRE_TYPE == LENGTH_DELIMITED).then_some(key >> WIRE_TYPE_BITS).zip(self.bytes())
     }
 
     /// Steps over a field of a message that was read; its number.
+    #[inline]
     pub fn skip(&mut self) -> Option<u32> {
         let key = self.uint32()?;
         match key & WIRE_TYPE {

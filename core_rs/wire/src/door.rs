@@ -227,10 +227,10 @@ impl Door {
     /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
     /// on the way is small, and the memory of one serves the next.
     fn run_batch(&self, bytes: &[u8]) -> Result<Called, Refusal> {
-        check_count(bytes)?;
+        let count = checked_count(bytes)?;
         let mut room = Vec::new();
         let rewrite = decode::rewritten::<v1::ExecuteBatchRequest>;
-        let commands = decode::read(bytes, &mut room, decode::batch, rewrite)?;
+        let commands = decode::read(bytes, &mut room, |bytes| decode::batch(count, bytes), rewrite)?;
         let (mut seen, mut rest) = (0, Vec::new());
         let mut results = Vec::with_capacity(commands.len() * ANSWER_BYTES);
         for asked in commands.chunks(HOLD_COMMANDS_MAX) {
@@ -477,10 +477,10 @@ fn reread_command<'a>(rewritten: Result<&'a [u8], &Refusal>) -> Result<Asked<'a>
 }
 
 /// The commands of a batch are counted before anything is made of them.
-fn check_count(bytes: &[u8]) -> Result<(), Refusal> {
+fn checked_count(bytes: &[u8]) -> Result<usize, Refusal> {
     match count(bytes).map_err(|error| decode::malformed(&error))? {
         0 => Err(Refusal::FieldRequired { field: "commands".to_owned() }),
-        1..=COMMANDS_MAX => Ok(()),
+        count @ 1..=COMMANDS_MAX => Ok(count),
         _ => Err(Refusal::TooManyCommands { limit: COMMANDS_MAX }),
     }
 }

@@ -3,6 +3,8 @@
 //! The hashes are taken over the canonical serialisation of the decoded message, so that they do not depend
 //! on how a client happened to write it, nor on whether it came alone, in a batch or on a stream.
 
+use std::sync::LazyLock;
+
 use lockstock_stock::event::{Fingerprint, Operation};
 use siphasher::sip::SipHasher13;
 
@@ -69,6 +71,10 @@ pub(crate) fn field_name(operation: Operation, number: u32) -> String {
     known.map_or_else(|| format!("field {number}"), str::to_owned)
 }
 
+/// The hashes of the operations, by their numbers.
+static OPERATIONS: LazyLock<[u64; 256]> =
+    LazyLock::new(|| std::array::from_fn(|number| hash(&[u8::try_from(number).unwrap_or_default()])));
+
 struct Hashes {
     fields: Vec<(u32, u64)>,
 }
@@ -76,7 +82,7 @@ struct Hashes {
 impl Hashes {
     fn new(operation: Operation) -> Self {
         let mut fields = Vec::with_capacity(FEW);
-        fields.push((OPERATION, hash(&[operation as u8])));
+        fields.push((OPERATION, OPERATIONS[usize::from(operation as u8)]));
         Self { fields }
     }
 
@@ -87,17 +93,25 @@ impl Hashes {
     fn finish(mut self) -> Fingerprint {
         self.fields.sort_unstable_by_key(|(number, _)| *number);
         // In one piece: the hash is the same, and quicker so.
-        let mut all = Vec::with_capacity(FEW * FIELD);
-        for (number, hash) in &self.fields {
-            all.extend_from_slice(&number.to_le_bytes());
-            all.extend_from_slice(&hash.to_le_bytes());
+        let (mut few, mut many) = ([0; FEW * FIELD], Vec::new());
+        let all = if let Some(room) = few.get_mut(..self.fields.len() * FIELD) {
+            room
+        } else {
+            many.resize(self.fields.len() * FIELD, 0);
+            &mut many[..]
+        };
+        for (room, (number, hash)) in all.chunks_exact_mut(FIELD).zip(&self.fields) {
+            let (of_number, of_hash) = room.split_at_mut(size_of::<u32>());
+            of_number.copy_from_slice(&number.to_le_bytes());
+            of_hash.copy_from_slice(&hash.to_le_bytes());
         }
+        let digest = hash(all);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the name of a field needs 32 bits, the digest has 64"
         )]
-        let fields = self.fields.iter().map(|(number, hash)| (*number, *hash as u32)).collect();
-        Fingerprint { digest: hash(&all), fields }
+        let fields = self.fields.into_iter().map(|(number, hash)| (number, hash as u32)).collect();
+        Fingerprint { digest, fields }
     }
 }
 

@@ -179,11 +179,11 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The commands of a batch, each read; `None` where anything is not in canonical form.
-pub(crate) fn batch(bytes: &[u8]) -> Option<Vec<Checked<Asked<'_>>>> {
+/// The commands of a batch, each read, of which there are so many; `None` where anything is not in canonical form.
+pub(crate) fn batch(count: usize, bytes: &[u8]) -> Option<Vec<Checked<Asked<'_>>>> {
     const COMMANDS: u32 = 1;
     let mut fields = Fields::of(bytes);
-    let mut commands = Vec::new();
+    let mut commands = Vec::with_capacity(count);
     while !fields.is_empty() {
         let (_, command) = fields.delimited().filter(|(number, _)| *number == COMMANDS)?;
         commands.push(Asked::of_command(command)?);

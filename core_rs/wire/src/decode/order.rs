@@ -23,7 +23,7 @@ pub(super) enum Source<'a> {
 }
 
 /// Lines a buyer wants.
-pub(super) fn wanted<'a>(field: &str, lines: &'a [OrderLine<'a>]) -> Checked<Vec<Wanted<'a>>> {
+pub(super) fn wanted<'a, C: FromIterator<Wanted<'a>>>(field: &str, lines: &'a [OrderLine<'a>]) -> Checked<C> {
     each(field, lines, |line| {
         Ok(Wanted {
             sku: check::id("sku", line.sku)?,

@@ -39,7 +39,7 @@ fn planned(asked: pb::PlaceOrderRequest, planned: seam::Planned) -> seam::PlaceP
 }
 
 fn order(from: From<'_>) -> Order<'_> {
-    let lines = vec![Wanted { sku: "BOOK", quantity: 2, pool: "" }];
+    let lines = [Wanted { sku: "BOOK", quantity: 2, pool: "" }].into();
     let demand = Demand { lines, from, max_parcels: 0, allow_partial: false };
     Order { reservation: "order", demand, channel: "", buyer: 0, attributes: &[] }
 }
