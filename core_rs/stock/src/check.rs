@@ -194,9 +194,10 @@ const NO_DIGIT: u8 = 0x10;
 const HEX: [u8; 256] = {
     let mut hex = [NO_DIGIT; 256];
     let mut digit = 0;
-    while digit < DIGITS.len() {
-        hex[DIGITS[digit] as usize] = digit as u8;
-        hex[DIGITS[digit].to_ascii_uppercase() as usize] = digit as u8;
+    while digit < NO_DIGIT {
+        let letter = DIGITS[digit as usize];
+        hex[letter as usize] = digit;
+        hex[letter.to_ascii_uppercase() as usize] = digit;
         digit += 1;
     }
     hex
@@ -214,8 +215,9 @@ pub fn key_letters(key: RequestKey) -> [u8; KEY_LETTERS] {
     let mut letters = [b'-'; KEY_LETTERS];
     let mut bytes = key.to_be_bytes().into_iter();
     for (_, from, to) in KEY_GROUPS {
-        for (pair, byte) in letters[from..to].chunks_exact_mut(2).zip(&mut bytes) {
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]]);
+        let (pairs, _) = letters[from..to].as_chunks_mut();
+        for (pair, byte) in pairs.iter_mut().zip(&mut bytes) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
         }
     }
     letters

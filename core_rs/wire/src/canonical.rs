@@ -324,21 +324,20 @@ mod tests {
         }
     }
 
+    type Read = Box<dyn Fn(&[u8]) -> bool>;
     type Rewrite = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
 
     /// The operations: their requests, how one is read, and how it is rewritten by prost.
-    fn operations() -> Vec<(String, Box<dyn Fn(&[u8]) -> bool>, Rewrite)> {
+    fn operations() -> Vec<(String, Read, Rewrite)> {
         let of_stock = Asked::NAMES.iter().map(|name| {
             let operation: Operation = Asked::named(name).unwrap();
-            let read: Box<dyn Fn(&[u8]) -> bool> =
-                Box::new(move |bytes| Asked::read(operation, bytes).is_some());
+            let read: Read = Box::new(move |bytes| Asked::read(operation, bytes).is_some());
             let rewrite: Rewrite = Box::new(move |bytes| Asked::rewrite(operation, bytes).ok());
             (*name, read, rewrite)
         });
         let of_orders = Step::NAMES.iter().map(|name| {
             let operation: Operation = Step::named(name).unwrap();
-            let read: Box<dyn Fn(&[u8]) -> bool> =
-                Box::new(move |bytes| Step::read(operation, bytes).is_some());
+            let read: Read = Box::new(move |bytes| Step::read(operation, bytes).is_some());
             let rewrite: Rewrite = Box::new(move |bytes| Step::rewrite(operation, bytes).ok());
             (*name, read, rewrite)
         });

@@ -113,9 +113,9 @@ mod tests {
                 let mut written = vec![1, 2];
                 let write = |out: &mut Vec<u8>| out.extend_from_slice(&content);
                 if long {
-                    nested_long(3, &mut written, write)
+                    nested_long(3, &mut written, write);
                 } else {
-                    nested(3, &mut written, write)
+                    nested(3, &mut written, write);
                 }
                 assert_eq!(written, expected, "{length} {long}");
             }
