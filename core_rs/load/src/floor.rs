@@ -163,7 +163,7 @@ fn sku(number: u64) -> String {
 
 fn wanted<'a>(reservation: &'a str, sku: &'a str) -> Command<'a> {
     let demand = Demand {
-        lines: vec![Wanted { sku, quantity: 1, pool: "" }],
+        lines: [Wanted { sku, quantity: 1, pool: "" }].into(),
         from: From::Region("CN"),
         max_parcels: 0,
         allow_partial: false,

@@ -30,10 +30,16 @@ pub fn id(field: impl Display, value: &str) -> Result<&str, Refusal> {
 
 /// An id that may be empty.
 pub fn optional_id(field: impl Display, value: &str) -> Result<&str, Refusal> {
-    if value.len() > ID_BYTES_MAX || value.chars().any(char::is_control) {
+    if value.len() > ID_BYTES_MAX || has_control(value) {
         return Err(Refusal::IdInvalid { field: field.to_string() });
     }
     Ok(value)
+}
+
+fn has_control(value: &str) -> bool {
+    // Nearly every id is plain ASCII, which is seen without a branch a letter.
+    let plain = value.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte));
+    !plain && value.chars().any(char::is_control)
 }
 
 /// A text of at most `limit` bytes; it may be empty.
@@ -160,22 +166,42 @@ pub fn key(text: &str) -> Result<RequestKey, Refusal> {
 
 fn parse_key(text: &str) -> Option<RequestKey> {
     let text: &[u8; KEY_LETTERS] = text.as_bytes().try_into().ok()?;
-    let mut key: RequestKey = 0;
-    for (from, to) in KEY_GROUPS {
+    let (mut halves, mut seen) = ([0_u64; 2], 0);
+    for (half, from, to) in KEY_GROUPS {
         if from > 0 && text[from - 1] != b'-' {
             return None;
         }
         for letter in &text[from..to] {
-            key = key << 4 | RequestKey::from(char::from(*letter).to_digit(16)?);
+            let digit = HEX[usize::from(*letter)];
+            seen |= digit;
+            halves[half] = halves[half] << 4 | u64::from(digit);
         }
     }
-    let (version, variant) = (key >> 76 & 0xf, key >> 62 & 0b11);
-    (version == 7 && variant == 0b10).then_some(key)
+    let [high, low] = halves;
+    let (version, variant) = (high >> 12 & 0xf, low >> 62);
+    let key = RequestKey::from(high) << 64 | RequestKey::from(low);
+    (seen < NO_DIGIT && version == 7 && variant == 0b10).then_some(key)
 }
 
 const KEY_LETTERS: usize = 36;
-/// Where the digits stand, with a dash before each group but the first.
-const KEY_GROUPS: [(usize, usize); 5] = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)];
+/// In which half the digits of a group count and where they stand, with a dash before each group but the first.
+const KEY_GROUPS: [(usize, usize, usize); 5] = [(0, 0, 8), (0, 9, 13), (0, 14, 18), (1, 19, 23), (1, 24, 36)];
+
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
+/// What no digit has.
+const NO_DIGIT: u8 = 0x10;
+/// The digits by their letters, of either case.
+const HEX: [u8; 256] = {
+    let mut hex = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < NO_DIGIT {
+        let letter = DIGITS[digit as usize];
+        hex[letter as usize] = digit;
+        hex[letter.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    hex
+};
 
 /// The canonical text form of a request id.
 #[must_use]
@@ -186,13 +212,12 @@ pub fn key_text(key: RequestKey) -> String {
 /// The letters of the canonical text form of a request id, all of them ASCII.
 #[must_use]
 pub fn key_letters(key: RequestKey) -> [u8; KEY_LETTERS] {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let mut letters = [b'-'; KEY_LETTERS];
-    let mut right = RequestKey::BITS;
-    for (from, to) in KEY_GROUPS {
-        for letter in &mut letters[from..to] {
-            right -= 4;
-            *letter = DIGITS[(key >> right) as usize & 0xf];
+    let mut bytes = key.to_be_bytes().into_iter();
+    for (_, from, to) in KEY_GROUPS {
+        let (pairs, _) = letters[from..to].as_chunks_mut();
+        for (pair, byte) in pairs.iter_mut().zip(&mut bytes) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
         }
     }
     letters

@@ -2,6 +2,7 @@
 //! command is granted. Quantities and ids have passed [`crate::check`] before they stand here.
 
 use crate::event::{DeductionPolicy, Fingerprint};
+use crate::few::Few;
 use crate::ids::{LineNo, Micros, RequestKey, Units};
 
 /// Which service was asked: the same command is another operation of each, with a name of its own.
@@ -63,7 +64,7 @@ pub enum From<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand<'a> {
     /// The lines, at least one.
-    pub lines: Vec<Wanted<'a>>,
+    pub lines: Few<Wanted<'a>>,
     /// Where from.
     pub from: From<'a>,
     /// The most parcels; 0 for no limit, 1 for `SHIP_COMPLETE`.

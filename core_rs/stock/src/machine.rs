@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn order() -> Order<'static> {
-        let lines = vec![Wanted { sku: "BOOK", quantity: 1, pool: "" }];
+        let lines = [Wanted { sku: "BOOK", quantity: 1, pool: "" }].into();
         let from = From::Warehouses(vec!["SH"]);
         let demand = Demand { lines, from, max_parcels: 0, allow_partial: false };
         Order { reservation: "O1", demand, channel: "", buyer: 0, attributes: b"" }

@@ -16,10 +16,10 @@ use lockstock_stock::state::State;
 use prost::encoding::{DecodeContext, decode_key, skip_field};
 use prost::{DecodeError, Message};
 
-use crate::decode::{self, Asks, Context};
+use crate::canonical::{Canonical as _, CheckAvailabilityRequest};
+use crate::decode::{self, Asked, Asks, Context, Planned, Step as OrderStep};
 use crate::encode::{self, Counters};
 use crate::method::{self, Caller, Method};
-use crate::proto::lockstock::v1::command::Operation as Asked;
 use crate::proto::lockstock::{internal::v1 as internal, v1};
 use crate::recall::{self, Recalled};
 use crate::request_id::RequestIds;
@@ -140,7 +140,11 @@ impl Door {
 
     /// Runs commands of a stream that arrived together, as one hold of the engine; a result each.
     pub fn execute<B: AsRef<[u8]>>(&self, commands: &[B]) -> Vec<Called> {
-        let asked: Vec<_> = commands.iter().map(|bytes| command(bytes.as_ref())).collect();
+        let read: Vec<_> = commands.iter().map(|bytes| command(bytes.as_ref())).collect();
+        let of_another_form = commands.iter().zip(&read).filter(|(_, read)| read.is_none());
+        let rewritten: Vec<_> = of_another_form.map(|(bytes, _)| rewritten_command(bytes.as_ref())).collect();
+        let mut rewritten = rewritten.iter().map(|it| reread_command(it.as_deref()));
+        let asked: Vec<_> = read.into_iter().filter_map(|read| read.or_else(|| rewritten.next())).collect();
         let (steps, seen) = self.operations(&asked);
         steps.into_iter().map(|step| self.hold(Shape::Result, vec![step], seen)).collect()
     }
@@ -178,22 +182,30 @@ impl Door {
         check_length(bytes)?;
         let unknown = || Refusal::MethodUnknown { method: path.to_owned() };
         match method::find(caller, path, bytes).ok_or_else(unknown)? {
-            Method::Operation(asked) => {
-                Ok(self.run(Shape::Answer, &[asked.map_err(|error| decode::malformed(&error))]))
+            Method::Operation(operation) => {
+                Ok(self.run(Shape::Answer, &[Asked::of(operation, bytes, &mut Vec::new())]))
             }
-            Method::Step(step) => {
-                Ok(self.run(Shape::Answer, &[step.map_err(|error| decode::malformed(&error))]))
+            Method::Step(operation) => {
+                Ok(self.run(Shape::Answer, &[OrderStep::of(operation, bytes, &mut Vec::new())]))
             }
-            Method::Planned(step) => Ok(self.run(Shape::Answer, &[*step])),
-            Method::Execute => Ok(self.run(Shape::Result, &[command(bytes)])),
-            Method::ExecuteBatch => Ok(self.run_batch(batch(bytes)?)),
+            Method::Planned(planned) => {
+                let step = planned.as_ref().as_ref().map_err(Clone::clone).and_then(Planned::step);
+                Ok(self.run(Shape::Answer, &[step]))
+            }
+            Method::Execute => {
+                let (read, rewrite) = (Asked::of_command, decode::rewritten::<v1::Command>);
+                let mut room = Vec::new();
+                let asked = decode::read(bytes, &mut room, read, rewrite).flatten();
+                Ok(self.run(Shape::Result, &[asked]))
+            }
+            Method::ExecuteBatch => self.run_batch(bytes),
             Method::GetStock => self.get_stock(&read(bytes)?),
             Method::BatchGetStock => self.batch_get_stock(&read(bytes)?),
             Method::GetSalesStock => self.get_sales_stock(&read(bytes)?),
             Method::GetDispatchStock => self.get_dispatch_stock(&read(bytes)?),
             Method::GetWarehouseStock => self.get_warehouse_stock(&read(bytes)?),
             Method::GetReservation => self.get_reservation(&read(bytes)?),
-            Method::CheckAvailability => self.check_availability(&read(bytes)?),
+            Method::CheckAvailability => self.check_availability(bytes),
             Method::PutDocuments => Ok(self.put(Shape::Change, &[read(bytes)?])),
             Method::PutDocumentsBatch => {
                 let batch: internal::PutDocumentsBatchRequest = read(bytes)?;
@@ -214,13 +226,15 @@ impl Door {
 
     /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
     /// on the way is small, and the memory of one serves the next.
-    fn run_batch(&self, commands: Vec<v1::Command>) -> Called {
+    fn run_batch(&self, bytes: &[u8]) -> Result<Called, Refusal> {
+        let count = checked_count(bytes)?;
+        let mut room = Vec::new();
+        let rewrite = decode::rewritten::<v1::ExecuteBatchRequest>;
+        let commands = decode::read(bytes, &mut room, |bytes| decode::batch(count, bytes), rewrite)?;
         let (mut seen, mut rest) = (0, Vec::new());
         let mut results = Vec::with_capacity(commands.len() * ANSWER_BYTES);
-        let mut commands = commands.into_iter();
-        while !commands.as_slice().is_empty() {
-            let asked: Vec<_> = commands.by_ref().take(HOLD_COMMANDS_MAX).map(operation).collect();
-            let (steps, saw) = self.operations(&asked);
+        for asked in commands.chunks(HOLD_COMMANDS_MAX) {
+            let (steps, saw) = self.operations(asked);
             seen = seen.max(saw);
             if rest.is_empty() && !steps.iter().any(Step::is_known) {
                 self.append_results(&steps, &mut results);
@@ -230,7 +244,7 @@ impl Door {
         }
         let reply =
             if rest.is_empty() { Held::Ready(Ok(results)) } else { Held::Rest { results, steps: rest } };
-        Called { seen, reply }
+        Ok(Called { seen, reply })
     }
 
     /// Appends results of a batch, one after another as its message holds them.
@@ -398,8 +412,11 @@ impl Door {
         Ok(self.show_read(self.engine.read(|state, _| encode::reservation(state, id))))
     }
 
-    fn check_availability(&self, request: &v1::CheckAvailabilityRequest) -> Result<Called, Refusal> {
-        let demand = decode::availability(request)?;
+    fn check_availability(&self, bytes: &[u8]) -> Result<Called, Refusal> {
+        let mut room = Vec::new();
+        let rewrite = decode::rewritten::<v1::CheckAvailabilityRequest>;
+        let request = decode::read(bytes, &mut room, CheckAvailabilityRequest::read, rewrite)?;
+        let demand = decode::availability(&request)?;
         Ok(self.show_read(
             self.engine
                 .read(|state, now| encode::availability(state, decide::availability(state, now, &demand))),
@@ -446,21 +463,24 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
     M::decode(bytes).map_err(|error| decode::malformed(&error))
 }
 
-/// One command of a stream.
-fn command(bytes: &[u8]) -> Result<Asked, Refusal> {
-    check_length(bytes)?;
-    operation(read(bytes)?)
+/// One command of a stream; `None` where it is to be brought into canonical form first.
+fn command(bytes: &[u8]) -> Option<Result<Asked<'_>, Refusal>> {
+    check_length(bytes).map_or_else(|refusal| Some(Err(refusal)), |()| Asked::of_command(bytes))
 }
 
-fn operation(command: v1::Command) -> Result<Asked, Refusal> {
-    command.operation.ok_or_else(|| Refusal::FieldRequired { field: "operation".to_owned() })
+fn rewritten_command(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    decode::rewritten::<v1::Command>(bytes).map_err(|error| decode::malformed(&error))
 }
 
-/// The commands of a batch; they are counted before anything is made of them.
-fn batch(bytes: &[u8]) -> Result<Vec<v1::Command>, Refusal> {
+fn reread_command<'a>(rewritten: Result<&'a [u8], &Refusal>) -> Result<Asked<'a>, Refusal> {
+    decode::reread(rewritten.map_err(Clone::clone)?, Asked::of_command).flatten()
+}
+
+/// The commands of a batch are counted before anything is made of them.
+fn checked_count(bytes: &[u8]) -> Result<usize, Refusal> {
     match count(bytes).map_err(|error| decode::malformed(&error))? {
         0 => Err(Refusal::FieldRequired { field: "commands".to_owned() }),
-        1..=COMMANDS_MAX => Ok(read::<v1::ExecuteBatchRequest>(bytes)?.commands),
+        count @ 1..=COMMANDS_MAX => Ok(count),
         _ => Err(Refusal::TooManyCommands { limit: COMMANDS_MAX }),
     }
 }

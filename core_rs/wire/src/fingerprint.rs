@@ -3,9 +3,12 @@
 //! The hashes are taken over the canonical serialisation of the decoded message, so that they do not depend
 //! on how a client happened to write it, nor on whether it came alone, in a batch or on a stream.
 
+use std::sync::LazyLock;
+
 use lockstock_stock::event::{Fingerprint, Operation};
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use siphasher::sip::SipHasher13;
+
+use crate::canonical::Fields;
 
 /// The field number of `cause` in every request.
 const CAUSE: u32 = 1;
@@ -68,6 +71,10 @@ pub(crate) fn field_name(operation: Operation, number: u32) -> String {
     known.map_or_else(|| format!("field {number}"), str::to_owned)
 }
 
+/// The hashes of the operations, by their numbers.
+static OPERATIONS: LazyLock<[u64; 256]> =
+    LazyLock::new(|| std::array::from_fn(|number| hash(&[u8::try_from(number).unwrap_or_default()])));
+
 struct Hashes {
     fields: Vec<(u32, u64)>,
 }
@@ -75,7 +82,7 @@ struct Hashes {
 impl Hashes {
     fn new(operation: Operation) -> Self {
         let mut fields = Vec::with_capacity(FEW);
-        fields.push((OPERATION, hash(&[operation as u8])));
+        fields.push((OPERATION, OPERATIONS[usize::from(operation as u8)]));
         Self { fields }
     }
 
@@ -86,17 +93,25 @@ impl Hashes {
     fn finish(mut self) -> Fingerprint {
         self.fields.sort_unstable_by_key(|(number, _)| *number);
         // In one piece: the hash is the same, and quicker so.
-        let mut all = Vec::with_capacity(FEW * FIELD);
-        for (number, hash) in &self.fields {
-            all.extend_from_slice(&number.to_le_bytes());
-            all.extend_from_slice(&hash.to_le_bytes());
+        let (mut few, mut many) = ([0; FEW * FIELD], Vec::new());
+        let all = if let Some(room) = few.get_mut(..self.fields.len() * FIELD) {
+            room
+        } else {
+            many.resize(self.fields.len() * FIELD, 0);
+            &mut many[..]
+        };
+        for (room, (number, hash)) in all.chunks_exact_mut(FIELD).zip(&self.fields) {
+            let (of_number, of_hash) = room.split_at_mut(size_of::<u32>());
+            of_number.copy_from_slice(&number.to_le_bytes());
+            of_hash.copy_from_slice(&hash.to_le_bytes());
         }
+        let digest = hash(all);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the name of a field needs 32 bits, the digest has 64"
         )]
-        let fields = self.fields.iter().map(|(number, hash)| (*number, *hash as u32)).collect();
-        Fingerprint { digest: hash(&all), fields }
+        let fields = self.fields.into_iter().map(|(number, hash)| (number, hash as u32)).collect();
+        Fingerprint { digest, fields }
     }
 }
 
@@ -107,40 +122,28 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// The top-level fields of canonical bytes with all their occurrences, which follow one another there.
 fn fields(canonical: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
-    let (mut from, mut rest) = (canonical, canonical);
-    let mut next = skip(&mut rest);
+    let mut from = canonical;
+    let mut rest = Fields::of(canonical);
+    // These bytes were read: what cannot be read there does not exist.
+    let mut next = rest.skip();
     std::iter::from_fn(move || {
         let number = next?;
         let after = loop {
-            let after = rest;
-            next = skip(&mut rest);
+            let after = rest.left();
+            next = rest.skip();
             if next != Some(number) {
                 break after;
             }
         };
-        let field = &from[..from.len() - after.len()];
-        from = after;
+        let (field, behind) = from.split_at_checked(from.len() - after)?;
+        from = behind;
         Some((number, field))
     })
 }
 
-/// Steps over one field; its number. These bytes are our own serialisation: what cannot be read there does
-/// not exist.
-fn skip(bytes: &mut &[u8]) -> Option<u32> {
-    if bytes.is_empty() {
-        return None;
-    }
-    let (number, wire) = decode_key(bytes).ok()?;
-    skip_field(wire, number, bytes, DecodeContext::default()).ok()?;
-    Some(number)
-}
-
 /// The inside of one length-delimited field.
-fn payload(mut field: &[u8]) -> &[u8] {
-    match decode_key(&mut field) {
-        Ok((_, WireType::LengthDelimited)) if decode_varint(&mut field).is_ok() => field,
-        _ => &[],
-    }
+fn payload(field: &[u8]) -> &[u8] {
+    Fields::of(field).delimited().map_or(&[], |(_, inside)| inside)
 }
 
 #[cfg(test)]
@@ -150,7 +153,7 @@ mod tests {
     use prost_types::{DescriptorProto, FileDescriptorSet};
 
     use super::*;
-    use crate::decode::{self, Asks, Context};
+    use crate::decode::{self, Asked, Asks, Context, Step};
     use crate::proto::lockstock::internal::v1::PutDocumentsRequest;
     use crate::proto::lockstock::v1::{self as pb, command};
 
@@ -175,19 +178,20 @@ mod tests {
     }
 
     fn of(operation: &str, bytes: &[u8]) -> Fingerprint {
-        if let Some(asked) = command::Operation::read(operation, bytes) {
-            return of_asked(&asked.unwrap());
+        if let Some(operation) = Asked::named(operation) {
+            return of_asked(&Asked::of(operation, bytes, &mut Vec::new()).unwrap());
         }
-        of_asked(&decode::Step::read(operation, bytes).unwrap().unwrap())
+        let operation = Step::named(operation).unwrap();
+        of_asked(&Step::of(operation, bytes, &mut Vec::new()).unwrap())
     }
 
     fn of_asked(asked: &impl Asks) -> Fingerprint {
-        of_operation(asked.operation(), &asked.canonical())
+        of_operation(asked.operation(), asked.canonical())
     }
 
     #[test]
     fn a_fingerprint_changes_with_each_field_of_each_request_and_the_field_is_named() {
-        let names = command::Operation::NAMES.iter().chain(decode::Step::NAMES);
+        let names = Asked::NAMES.iter().chain(Step::NAMES);
         for (name, operation) in names.zip(Operation::ALL) {
             let empty = of(name, &[]);
             assert_eq!(empty.fields.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [OPERATION]);
@@ -259,8 +263,7 @@ mod tests {
         let request = pb::DeductRequest { reservation_id: "order".to_owned(), ..Default::default() };
         let alone = of("Deduct", &request.encode_to_vec());
         let command = pb::Command { operation: Some(command::Operation::Deduct(request)) };
-        let asked = pb::Command::decode(command.encode_to_vec().as_slice()).unwrap().operation.unwrap();
-        assert_eq!(of_asked(&asked), alone);
+        assert_eq!(of_asked(&Asked::of_command(&command.encode_to_vec()).unwrap().unwrap()), alone);
     }
 
     #[test]

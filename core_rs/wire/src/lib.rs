@@ -3,6 +3,7 @@
 //! [`Door::call`] is one function for both doors: bytes in, bytes out, refusals as `google.rpc.Status`.
 //! [`fast_lane`] is the door in Rust. Nothing here knows a rule of stock: form is checked, meaning is not.
 
+mod canonical;
 mod decode;
 pub mod door;
 mod encode;

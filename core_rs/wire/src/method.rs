@@ -1,10 +1,9 @@
 //! The methods that bytes can be for.
 
+use lockstock_stock::event::Operation;
 use lockstock_stock::refusal::Refusal;
-use prost::DecodeError;
 
-use crate::decode::{Planned, Step};
-use crate::proto::lockstock::v1::command::Operation as Asked;
+use crate::decode::{Asked, Planned, Step};
 
 /// The service that both doors serve.
 pub const STOCK_SERVICE: &str = "lockstock.v1.StockService";
@@ -24,11 +23,11 @@ pub enum Caller {
 
 /// What a method does with its bytes.
 pub(crate) enum Method {
-    /// One operation, read from the bytes.
-    Operation(Box<Result<Asked, DecodeError>>),
-    /// A step of an order, read from the bytes.
-    Step(Box<Result<Step, DecodeError>>),
-    /// The same with a plan.
+    /// One operation on stock.
+    Operation(Operation),
+    /// A step of an order.
+    Step(Operation),
+    /// The same with a plan, read from the bytes.
     Planned(Box<Result<Planned, Refusal>>),
     ExecuteBatch,
     /// One command of a stream.
@@ -46,7 +45,7 @@ pub(crate) enum Method {
     GetDocuments,
 }
 
-/// Finds `/service/Method`, and reads the bytes if it is an operation.
+/// Finds `/service/Method`, and reads the bytes of what is planned.
 pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     match (service, caller) {
@@ -60,7 +59,7 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
             "GetWarehouseStock" => Some(Method::GetWarehouseStock),
             "GetReservation" => Some(Method::GetReservation),
             "CheckAvailability" => Some(Method::CheckAvailability),
-            _ => Asked::read(method, bytes).map(|asked| Method::Operation(Box::new(asked))),
+            _ => Asked::named(method).map(Method::Operation),
         },
         (DOCUMENTS, Caller::Planner) => match method {
             "PutDocuments" => Some(Method::PutDocuments),
@@ -69,9 +68,7 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
             "GetDocuments" => Some(Method::GetDocuments),
             _ => None,
         },
-        (ORDER_SERVICE, Caller::Planner) => {
-            Step::read(method, bytes).map(|step| Method::Step(Box::new(step)))
-        }
+        (ORDER_SERVICE, Caller::Planner) => Step::named(method).map(Method::Step),
         (ORDERS, Caller::Planner) => Planned::read(method, bytes).map(|step| Method::Planned(Box::new(step))),
         _ => None,
     }
@@ -79,12 +76,10 @@ pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
 
 #[cfg(test)]
 mod tests {
-    use lockstock_stock::event::Operation;
     use prost::Message;
     use prost_types::{FileDescriptorSet, ServiceDescriptorProto};
 
     use super::*;
-    use crate::decode::Asks;
 
     fn service(name: &str) -> ServiceDescriptorProto {
         let set = FileDescriptorSet::decode(crate::proto::DESCRIPTORS).unwrap();
@@ -109,8 +104,7 @@ mod tests {
         for method in &service("StockService").method {
             let path = format!("/{STOCK_SERVICE}/{}", method.name());
             let found = find(Caller::Outside, &path, &[]).unwrap_or_else(|| panic!("{path} is not served"));
-            if let Method::Operation(asked) = found {
-                let operation = asked.as_ref().as_ref().unwrap().operation();
+            if let Method::Operation(operation) = found {
                 assert_eq!(format!("{operation:?}"), method.name());
                 assert_eq!(method.input_type(), format!(".lockstock.v1.{}Request", method.name()));
                 operations.push(operation);
@@ -130,10 +124,9 @@ mod tests {
         for method in service("OrderService").method.iter().filter(|it| !of_python.contains(&it.name())) {
             let path = format!("/{ORDER_SERVICE}/{}", method.name());
             assert!(find(Caller::Outside, &path, &[]).is_none());
-            let Some(Method::Step(step)) = find(Caller::Planner, &path, &[]) else {
+            let Some(Method::Step(operation)) = find(Caller::Planner, &path, &[]) else {
                 panic!("{path} is not served")
             };
-            let operation = step.as_ref().as_ref().unwrap().operation();
             assert_eq!(format!("{operation:?}"), method.name());
             assert_eq!(method.input_type(), format!(".lockstock.v1.{}Request", method.name()));
             operations.push(operation);

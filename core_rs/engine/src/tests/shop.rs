@@ -45,7 +45,7 @@ pub fn order<'a>(reservation: &'a str, sku: &'a str, quantity: Units) -> Order<'
     Order {
         reservation,
         demand: Demand {
-            lines: vec![Wanted { sku, quantity, pool: "" }],
+            lines: [Wanted { sku, quantity, pool: "" }].into(),
             from: From::Warehouses(vec!["SH"]),
             max_parcels: 0,
             allow_partial: false,

@@ -81,7 +81,7 @@ pub fn request(number: u64, command: Command<'_>) -> Request<'_> {
 
 pub fn lock<'a>(reservation: &'a str, sku: &'a str) -> Command<'a> {
     let demand = Demand {
-        lines: vec![Wanted { sku, quantity: 1, pool: "" }],
+        lines: [Wanted { sku, quantity: 1, pool: "" }].into(),
         from: From::Region("CN"),
         max_parcels: 0,
         allow_partial: false,

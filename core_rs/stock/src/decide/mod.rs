@@ -200,16 +200,19 @@ pub(crate) fn sweep(
     horizon_ms: Option<u64>,
     now: Micros,
 ) -> Option<Event> {
+    let mut expired = expired.into_iter().filter_map(|no| state.reservation(no)).peekable();
+    // Asked before every command, and nearly always for nothing.
+    if expired.peek().is_none() && horizon_ms.is_none() {
+        return None;
+    }
     let mut draft = Draft::new(state, now);
-    let mut any = horizon_ms.is_some();
-    for reservation in expired.into_iter().filter_map(|no| state.reservation(no)) {
+    for reservation in expired {
         held::expiry(reservation).for_each(|movement| draft.change(Change::Movement(movement)));
-        any = true;
     }
     if let Some(stamp_ms) = horizon_ms {
         draft.change(Change::Horizon { stamp_ms });
     }
-    any.then(|| draft.finish_own(Operation::Sweep))
+    Some(draft.finish_own(Operation::Sweep))
 }
 
 /// The state hash as it is, as an event.

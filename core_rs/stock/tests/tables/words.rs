@@ -31,6 +31,7 @@ use lockstock_stock::command::{
     WarehouseState,
 };
 use lockstock_stock::event::DeductionPolicy;
+use lockstock_stock::few::Few;
 use lockstock_stock::ids::{LineNo, Micros, Units};
 
 pub type Parsed<T> = Result<T, String>;
@@ -141,7 +142,7 @@ pub fn demand<'a>(words: &mut Words<'a>) -> Parsed<Demand<'a>> {
     let wanted = |(sku, quantity): (&'a str, Option<Units>)| {
         Ok(Wanted { sku, quantity: quantity.ok_or("an order names quantities")?, pool })
     };
-    let lines: Parsed<Vec<Wanted<'a>>> = words.pairs()?.into_iter().map(wanted).collect();
+    let lines: Parsed<Few<Wanted<'a>>> = words.pairs()?.into_iter().map(wanted).collect();
     let warehouses = list(words.named("from"));
     let from = match (words.named("to"), words.named("region")) {
         (Some(destination), region) => From::Planned { region, warehouses, destination },

@@ -314,8 +314,10 @@ impl Workload {
     pub fn exchange(&mut self, world: &World) -> Command<'static> {
         let returned = self.returning(world);
         let mut replacement = self.order(world);
-        replacement.demand.lines.truncate(2);
-        for line in &mut replacement.demand.lines {
+        while replacement.demand.lines.len() > 2 {
+            replacement.demand.lines.pop();
+        }
+        for line in replacement.demand.lines.iter_mut() {
             line.quantity = self.rng.between(1, 3);
         }
         Command::Exchange { returned, replacement }

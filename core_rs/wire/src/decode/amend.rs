@@ -6,13 +6,13 @@ use lockstock_stock::command::Command;
 use super::form::{self, Checked};
 use super::order::wanted;
 use super::{Context, Form, each, hold};
-use crate::proto::lockstock::v1::{AmendOrderRequest, AmendRequest};
+use crate::canonical::{AmendOrderRequest, AmendRequest};
 
 macro_rules! amends {
     ($request:ident $id:ident) => {
-        impl Form for $request {
+        impl Form for $request<'_> {
             fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
                 let expected_version = match u64::try_from(self.expected_version) {
                     Ok(0) => None,
                     Ok(version) => Some(version),

@@ -24,7 +24,7 @@ pub(crate) fn change<'a>(change: &'a PutDocumentsRequest, context: &Context<'_>)
     if change.documents.is_empty() {
         return Err(form::missing("documents"));
     }
-    let documents = each("documents", &change.documents, document)?;
+    let documents: Vec<_> = each("documents", &change.documents, document)?;
     check::unique("documents", documents.iter().map(|it| format!("{:?} {}", it.kind, it.id)))?;
     Ok(Request {
         key,

@@ -56,8 +56,8 @@ pub(super) fn missing(field: impl Into<String>) -> Refusal {
 }
 
 /// Ids, each once; in a path they stand without a name of their own (`warehouses[3]`).
-pub(super) fn ids<'a>(field: &str, list: &'a [String]) -> Checked<Vec<&'a str>> {
-    let checked = super::each(field, list, |id| check::id("", id))?;
+pub(super) fn ids<'a, S: AsRef<str>>(field: &str, list: &'a [S]) -> Checked<Vec<&'a str>> {
+    let checked: Vec<_> = super::each(field, list, |id| check::id("", id.as_ref()))?;
     check::unique(field, checked.iter().copied())?;
     Ok(checked)
 }

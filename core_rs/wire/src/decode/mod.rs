@@ -28,9 +28,9 @@ pub(crate) use documents::{change, fingerprint_of_change, listing, named};
 pub(crate) use orders::{Planned, Step};
 pub(crate) use reads::{Place, availability, dispatch, reservation_id, sales, skus, stock, warehouse_layer};
 
+use crate::canonical::{self, Canonical as _, Cause, Fields};
 use crate::fingerprint;
-use crate::proto::lockstock::v1::command::Operation as Asked;
-use crate::proto::lockstock::v1::{self as pb, Cause};
+use crate::proto::lockstock::v1 as pb;
 use form::{At as _, Checked};
 
 /// What checking needs to know of the node.
@@ -50,55 +50,85 @@ pub(crate) trait Asks {
     /// Which service it is an operation of.
     fn service(&self) -> Service;
     /// Why it is asked.
-    fn cause(&self) -> Option<&Cause>;
+    fn cause(&self) -> Option<&Cause<'_>>;
     /// The body as it is fingerprinted.
-    fn canonical(&self) -> Vec<u8>;
+    fn canonical(&self) -> &[u8];
     /// Checks the form of everything but the cause, and borrows the command.
     fn command<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>>;
 }
 
 macro_rules! asks {
-    ($asked:ident of $service:ident: $($name:ident $request:ident),* $(,)?) => {
-        impl Asks for $asked {
+    ($(#[$doc:meta])* $asked:ident of $service:ident: $($name:ident $request:ident),* $(,)?) => {
+        $(#[$doc])*
+        pub(crate) enum $asked<'a> { $($name(canonical::$request<'a>, &'a [u8])),* }
+
+        impl Asks for $asked<'_> {
             fn operation(&self) -> Operation {
-                match self { $($asked::$name(_) => Operation::$name),* }
+                match self { $($asked::$name(..) => Operation::$name),* }
             }
 
             fn service(&self) -> Service {
                 Service::$service
             }
 
-            fn cause(&self) -> Option<&Cause> {
-                match self { $($asked::$name(request) => request.cause.as_ref()),* }
+            fn cause(&self) -> Option<&Cause<'_>> {
+                match self { $($asked::$name(request, _) => request.cause.as_ref()),* }
             }
 
-            fn canonical(&self) -> Vec<u8> {
-                match self { $($asked::$name(request) => request.encode_to_vec()),* }
+            fn canonical(&self) -> &[u8] {
+                match self { $($asked::$name(_, canonical) => canonical),* }
             }
 
             fn command<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-                match self { $($asked::$name(request) => request.form(context)),* }
+                match self { $($asked::$name(request, _) => request.form(context)),* }
             }
         }
 
-        impl $asked {
-            /// Reads the request of a unary method of the service; `None` where there is no such operation.
-            pub(crate) fn read(method: &str, bytes: &[u8]) -> Option<Result<Self, DecodeError>> {
+        impl<'a> $asked<'a> {
+            /// The operation of a unary method of the service.
+            pub(crate) fn named(method: &str) -> Option<Operation> {
                 match method {
-                    $(stringify!($name) => Some(pb::$request::decode(bytes).map($asked::$name)),)*
+                    $(stringify!($name) => Some(Operation::$name),)*
                     _ => None,
+                }
+            }
+
+            /// Reads the request of an operation; `None` where it is not in canonical form.
+            pub(crate) fn read(operation: Operation, bytes: &'a [u8]) -> Option<Self> {
+                match operation {
+                    $(Operation::$name => canonical::$request::read(bytes).map(|it| $asked::$name(it, bytes)),)*
+                    _ => None,
+                }
+            }
+
+            /// Reads the request of an operation in whatever form; `room` is for what is rewritten.
+            pub(crate) fn of(
+                operation: Operation,
+                bytes: &'a [u8],
+                room: &'a mut Vec<u8>,
+            ) -> Checked<Self> {
+                read(bytes, room, |it| Self::read(operation, it), |it| Self::rewrite(operation, it))
+            }
+
+            /// Brings the request of an operation into canonical form.
+            pub(crate) fn rewrite(operation: Operation, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+                match operation {
+                    $(Operation::$name => rewritten::<pb::$request>(bytes),)*
+                    // Nobody asks for another.
+                    _ => Ok(Vec::new()),
                 }
             }
 
             /// The names of the operations, which are those of the unary methods.
             #[cfg(test)]
-            pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
+            pub(crate) const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
         }
     };
 }
 pub(super) use asks;
 
 asks! {
+    /// An operation on stock, and its bytes.
     Asked of Stock:
     Lock LockRequest,
     LockAndDeduct LockAndDeductRequest,
@@ -136,6 +166,56 @@ asks! {
     Amend AmendRequest,
 }
 
+impl<'a> Asked<'a> {
+    /// Reads one command of a batch or a stream; `None` where it is not in canonical form.
+    pub(crate) fn of_command(bytes: &'a [u8]) -> Option<Checked<Self>> {
+        let mut fields = Fields::of(bytes);
+        if fields.is_empty() {
+            return Some(Err(form::missing("operation")));
+        }
+        let (number, request) = fields.delimited()?;
+        let operation = Operation::from_number(u8::try_from(number).ok()?)?;
+        fields.is_empty().then(|| Self::read(operation, request))?.map(Ok)
+    }
+}
+
+/// The commands of a batch, each read, of which there are so many; `None` where anything is not in canonical form.
+pub(crate) fn batch(count: usize, bytes: &[u8]) -> Option<Vec<Checked<Asked<'_>>>> {
+    const COMMANDS: u32 = 1;
+    let mut fields = Fields::of(bytes);
+    let mut commands = Vec::with_capacity(count);
+    while !fields.is_empty() {
+        let (_, command) = fields.delimited().filter(|(number, _)| *number == COMMANDS)?;
+        commands.push(Asked::of_command(command)?);
+    }
+    Some(commands)
+}
+
+/// A message in canonical form.
+pub(crate) fn rewritten<M: Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    M::decode(bytes).map(|message| message.encode_to_vec())
+}
+
+/// Reads what is in canonical form, else brings it into that form first.
+pub(crate) fn read<'a, T>(
+    bytes: &'a [u8],
+    room: &'a mut Vec<u8>,
+    read: impl Fn(&'a [u8]) -> Option<T>,
+    rewrite: impl FnOnce(&[u8]) -> Result<Vec<u8>, DecodeError>,
+) -> Checked<T> {
+    if let Some(message) = read(bytes) {
+        return Ok(message);
+    }
+    *room = rewrite(bytes).map_err(|error| malformed(&error))?;
+    reread(room, read)
+}
+
+/// Reads what was brought into canonical form.
+pub(crate) fn reread<'a, T>(canonical: &'a [u8], read: impl Fn(&'a [u8]) -> Option<T>) -> Checked<T> {
+    let violation = || "what is in canonical form can be read".to_owned();
+    read(canonical).ok_or_else(|| Refusal::InvariantViolated { violation: violation() })
+}
+
 /// A request message that is one operation.
 trait Form {
     /// Checks the form of everything but the cause, and borrows the command.
@@ -152,9 +232,9 @@ pub(crate) fn request<'a>(asked: &'a impl Asks, context: &Context<'_>) -> Checke
     let (key, reason, document) = match asked.cause() {
         None => ((context.fresh_key)(), "", ""),
         Some(cause) => (
-            key(&cause.request_id, context)?,
-            check::text("cause.reason", &cause.reason, REASON_BYTES_MAX)?,
-            check::text("cause.document", &cause.document, ID_BYTES_MAX)?,
+            key(cause.request_id, context)?,
+            check::text("cause.reason", cause.reason, REASON_BYTES_MAX)?,
+            check::text("cause.document", cause.document, ID_BYTES_MAX)?,
         ),
     };
     let command = asked.command(context)?;
@@ -163,7 +243,7 @@ pub(crate) fn request<'a>(asked: &'a impl Asks, context: &Context<'_>) -> Checke
 
 /// What tells an operation that is asked again from another.
 pub(crate) fn fingerprint(asked: &impl Asks) -> Fingerprint {
-    fingerprint::of_operation(asked.operation(), &asked.canonical())
+    fingerprint::of_operation(asked.operation(), asked.canonical())
 }
 
 fn key(text: &str, context: &Context<'_>) -> Checked<RequestKey> {
@@ -176,6 +256,10 @@ fn hold(field: &str, hold: Option<&prost_types::Duration>, context: &Context<'_>
 }
 
 /// Each of a list, with the index in the path of a refusal.
-fn each<'a, T, U>(field: &str, list: &'a [T], read: impl Fn(&'a T) -> Checked<U>) -> Checked<Vec<U>> {
+fn each<'a, T, U, C: FromIterator<U>>(
+    field: &str,
+    list: &'a [T],
+    read: impl Fn(&'a T) -> Checked<U>,
+) -> Checked<C> {
     list.iter().enumerate().map(|(at, item)| read(item).at(|| format!("{field}[{at}]"))).collect()
 }

@@ -8,34 +8,34 @@ use lockstock_stock::refusal::Refusal;
 use super::form::{self, At as _, Checked};
 use super::reservation::named_parts;
 use super::{Context, Form, each, hold};
-use crate::proto::lockstock::internal::v1::Planned;
-use crate::proto::lockstock::v1::{
-    Cause, Destination, ExchangeRequest, LockAndDeductRequest, LockRequest, OrderLine, Split, WarehouseList,
-    lock_and_deduct_request, lock_request,
+use crate::canonical::{
+    Cause, Destination, ExchangeRequest, LockAndDeductRequest, LockAndDeductRequestSource, LockRequest,
+    LockRequestSource, OrderLine, Split, WarehouseList,
 };
+use crate::proto::lockstock::internal::v1::Planned;
 
 /// Where from, before it is known which message it stands in.
 pub(super) enum Source<'a> {
     Region(&'a str),
-    Warehouses(&'a WarehouseList),
+    Warehouses(&'a WarehouseList<'a>),
     /// With what a planner has added to it.
-    Destination(&'a Destination, Option<&'a Planned>),
+    Destination(&'a Destination<'a>, Option<&'a Planned>),
 }
 
 /// Lines a buyer wants.
-pub(super) fn wanted<'a>(field: &str, lines: &'a [OrderLine]) -> Checked<Vec<Wanted<'a>>> {
+pub(super) fn wanted<'a, C: FromIterator<Wanted<'a>>>(field: &str, lines: &'a [OrderLine<'a>]) -> Checked<C> {
     each(field, lines, |line| {
         Ok(Wanted {
-            sku: check::id("sku", &line.sku)?,
+            sku: check::id("sku", line.sku)?,
             quantity: check::quantity("quantity", line.quantity)?,
-            pool: check::optional_id("pool", &line.pool)?,
+            pool: check::optional_id("pool", line.pool)?,
         })
     })
 }
 
 /// What an order wants, from where, and how it may be split.
 pub(super) fn demand<'a>(
-    lines: &'a [OrderLine],
+    lines: &'a [OrderLine<'a>],
     source: Option<Source<'a>>,
     split: Option<&Split>,
 ) -> Checked<Demand<'a>> {
@@ -57,13 +57,13 @@ const LISTED: &str = "planned.warehouses";
 
 /// An order goes to a region by the region's plan. Coordinates and a pickup need a plan of their own: that one
 /// of them has come this far without is a mistake of the caller.
-fn towards<'a>(destination: &'a Destination, plan: Option<&'a Planned>) -> Checked<From<'a>> {
+fn towards<'a>(destination: &'a Destination<'a>, plan: Option<&'a Planned>) -> Checked<From<'a>> {
     let conflict = |field: &str| Refusal::FieldsConflict { field: field.to_owned() };
     let pickup = !destination.pickup.is_empty();
     if pickup && (!destination.region.is_empty() || destination.coordinates.is_some()) {
         return Err(conflict("destination.pickup"));
     }
-    let region = || check::id("destination.region", &destination.region);
+    let region = || check::id("destination.region", destination.region);
     let Some(plan) = plan else {
         return if pickup || destination.coordinates.is_some() {
             Err(conflict("destination"))
@@ -82,7 +82,7 @@ fn towards<'a>(destination: &'a Destination, plan: Option<&'a Planned>) -> Check
     })
 }
 
-fn warehouses(list: &[String]) -> Checked<Vec<&str>> {
+fn warehouses<'a>(list: &'a [&'a str]) -> Checked<Vec<&'a str>> {
     const FIELD: &str = "warehouses.warehouses";
     check::warehouses_len(FIELD, list.len())?;
     form::ids(FIELD, list)
@@ -106,10 +106,10 @@ pub(super) fn order<'a>(parts: Parts<'a>, context: &Context<'_>) -> Checked<Orde
     })
 }
 
-impl Form for LockRequest {
+impl Form for LockRequest<'_> {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-        use lock_request::Source as S;
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
+        use LockRequestSource as S;
+        let reservation = check::id("reservation_id", self.reservation_id)?;
         let source = self.source.as_ref().map(|source| match source {
             S::Region(region) => Source::Region(region),
             S::Warehouses(list) => Source::Warehouses(list),
@@ -117,19 +117,19 @@ impl Form for LockRequest {
         let parts = Parts {
             reservation,
             demand: demand(&self.lines, source, self.split.as_ref())?,
-            channel: &self.channel,
-            buyer: &self.buyer,
-            attributes: &self.attributes,
+            channel: self.channel,
+            buyer: self.buyer,
+            attributes: self.attributes,
         };
         let hold = hold("hold", self.hold.as_ref(), context)?;
         Ok(Command::Lock { order: order(parts, context)?, hold })
     }
 }
 
-impl LockAndDeductRequest {
+impl LockAndDeductRequest<'_> {
     fn order(&self, context: &Context<'_>) -> Checked<Order<'_>> {
-        use lock_and_deduct_request::Source as S;
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
+        use LockAndDeductRequestSource as S;
+        let reservation = check::id("reservation_id", self.reservation_id)?;
         let source = self.source.as_ref().map(|source| match source {
             S::Region(region) => Source::Region(region),
             S::Warehouses(list) => Source::Warehouses(list),
@@ -137,29 +137,29 @@ impl LockAndDeductRequest {
         let parts = Parts {
             reservation,
             demand: demand(&self.lines, source, self.split.as_ref())?,
-            channel: &self.channel,
-            buyer: &self.buyer,
-            attributes: &self.attributes,
+            channel: self.channel,
+            buyer: self.buyer,
+            attributes: self.attributes,
         };
         order(parts, context)
     }
 }
 
-impl Form for LockAndDeductRequest {
+impl Form for LockAndDeductRequest<'_> {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
         Ok(Command::LockAndDeduct { order: self.order(context)? })
     }
 }
 
 /// One step has one cause; an empty one is as good as none.
-pub(super) fn no_cause(cause: Option<&Cause>) -> Checked<()> {
+pub(super) fn no_cause(cause: Option<&Cause<'_>>) -> Checked<()> {
     form::unset("replacement.cause", cause.is_none_or(|cause| *cause == Cause::default()))
 }
 
-impl Form for ExchangeRequest {
+impl Form for ExchangeRequest<'_> {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("reservation_id", &self.reservation_id)?;
-        let warehouse = check::id("warehouse", &self.warehouse)?;
+        let reservation = check::id("reservation_id", self.reservation_id)?;
+        let warehouse = check::id("warehouse", self.warehouse)?;
         let returned = Selection { reservation, warehouse, parts: named_parts(&self.lines)? };
         let replacement = form::required("replacement", self.replacement.as_ref())?;
         no_cause(replacement.cause.as_ref())?;

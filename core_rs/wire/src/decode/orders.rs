@@ -9,32 +9,16 @@ use prost::{DecodeError, Message};
 use super::form::{self, At as _, Checked};
 use super::order::{Parts, Source, demand, no_cause, order};
 use super::reservation::{named_parts, parts};
-use super::{Asks, Context, Form, asks, each, hold, malformed};
-use crate::proto::lockstock::internal::v1::{self as internal};
-use crate::proto::lockstock::v1::{
-    self as pb, Cause, ConfirmPickingRequest, ExchangeOrderRequest, PickedLine, PlaceOrderRequest,
+use super::{Asks, Context, Form, asks, each, hold, malformed, read, reread, rewritten};
+use crate::canonical::{
+    self, Canonical as _, Cause, ConfirmPickingRequest, ExchangeOrderRequest, PickedLine, PlaceOrderRequest,
     ShipOrderRequest,
 };
-
-/// A step of an order.
-pub(crate) enum Step {
-    PlaceOrder(pb::PlaceOrderRequest),
-    PayOrder(pb::PayOrderRequest),
-    ExtendOrder(pb::ExtendOrderRequest),
-    CancelOrder(pb::CancelOrderRequest),
-    AmendOrder(pb::AmendOrderRequest),
-    MoveOrder(pb::MoveOrderRequest),
-    PushOrder(pb::PushOrderRequest),
-    RecallOrder(pb::RecallOrderRequest),
-    ConfirmPicking(pb::ConfirmPickingRequest),
-    ShipOrder(pb::ShipOrderRequest),
-    ExpectOrderReturn(pb::ExpectOrderReturnRequest),
-    CancelOrderReturn(pb::CancelOrderReturnRequest),
-    TakeOrderReturn(pb::TakeOrderReturnRequest),
-    ExchangeOrder(pb::ExchangeOrderRequest),
-}
+use crate::proto::lockstock::internal::v1 as internal;
+use crate::proto::lockstock::v1 as pb;
 
 asks! {
+    /// A step of an order, and its bytes.
     Step of Orders:
     PlaceOrder PlaceOrderRequest,
     PayOrder PayOrderRequest,
@@ -52,10 +36,11 @@ asks! {
     ExchangeOrder ExchangeOrderRequest,
 }
 
-/// A step with the plan of what it places. It is told from others by the step alone: a retry may be planned
-/// otherwise.
+/// What the planners hand on: a step and the plan of what it places.
 pub(crate) struct Planned {
-    step: Step,
+    operation: Operation,
+    /// The step in canonical form.
+    asked: Vec<u8>,
     plan: internal::Planned,
 }
 
@@ -65,22 +50,40 @@ impl Planned {
         match method {
             "PlacePlanned" => Some(internal::PlacePlannedRequest::decode(bytes).map_or_else(
                 |error| Err(malformed(&error)),
-                |it| Self::of(it.asked.map(Step::PlaceOrder), it.planned),
+                |it| Self::of(Operation::PlaceOrder, it.asked, it.planned),
             )),
             "ExchangePlanned" => Some(internal::ExchangePlannedRequest::decode(bytes).map_or_else(
                 |error| Err(malformed(&error)),
-                |it| Self::of(it.asked.map(Step::ExchangeOrder), it.planned),
+                |it| Self::of(Operation::ExchangeOrder, it.asked, it.planned),
             )),
             _ => None,
         }
     }
 
-    fn of(step: Option<Step>, plan: Option<internal::Planned>) -> Checked<Self> {
-        Ok(Self { step: form::required("asked", step)?, plan: form::required("planned", plan)? })
+    fn of(
+        operation: Operation,
+        asked: Option<impl Message>,
+        plan: Option<internal::Planned>,
+    ) -> Checked<Self> {
+        let asked = form::required("asked", asked)?.encode_to_vec();
+        Ok(Self { operation, asked, plan: form::required("planned", plan)? })
+    }
+
+    /// The step with its plan.
+    pub(crate) fn step(&self) -> Checked<PlannedStep<'_>> {
+        let step = reread(&self.asked, |asked| Step::read(self.operation, asked))?;
+        Ok(PlannedStep { step, plan: &self.plan })
     }
 }
 
-impl Asks for Planned {
+/// A step with the plan of what it places. It is told from others by the step alone: a retry may be planned
+/// otherwise.
+pub(crate) struct PlannedStep<'a> {
+    step: Step<'a>,
+    plan: &'a internal::Planned,
+}
+
+impl Asks for PlannedStep<'_> {
     fn operation(&self) -> Operation {
         self.step.operation()
     }
@@ -89,55 +92,55 @@ impl Asks for Planned {
         self.step.service()
     }
 
-    fn cause(&self) -> Option<&Cause> {
+    fn cause(&self) -> Option<&Cause<'_>> {
         self.step.cause()
     }
 
-    fn canonical(&self) -> Vec<u8> {
+    fn canonical(&self) -> &[u8] {
         self.step.canonical()
     }
 
     fn command<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
         match &self.step {
-            Step::PlaceOrder(request) => place(request, Some(&self.plan), context),
-            Step::ExchangeOrder(request) => exchange(request, Some(&self.plan), context),
+            Step::PlaceOrder(request, _) => place(request, Some(self.plan), context),
+            Step::ExchangeOrder(request, _) => exchange(request, Some(self.plan), context),
             other => other.command(context),
         }
     }
 }
 
-impl Form for PlaceOrderRequest {
+impl Form for PlaceOrderRequest<'_> {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
         place(self, None, context)
     }
 }
 
-impl Form for ExchangeOrderRequest {
+impl Form for ExchangeOrderRequest<'_> {
     fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
         exchange(self, None, context)
     }
 }
 
 fn placed<'a>(
-    request: &'a PlaceOrderRequest,
+    request: &'a PlaceOrderRequest<'a>,
     plan: Option<&'a internal::Planned>,
     context: &Context<'_>,
 ) -> Checked<Order<'a>> {
-    let reservation = check::id("order_id", &request.order_id)?;
+    let reservation = check::id("order_id", request.order_id)?;
     let destination = form::required("destination", request.destination.as_ref())?;
     let source = Some(Source::Destination(destination, plan));
     let parts = Parts {
         reservation,
         demand: demand(&request.lines, source, request.split.as_ref())?,
-        channel: &request.channel,
-        buyer: &request.buyer,
-        attributes: &request.attributes,
+        channel: request.channel,
+        buyer: request.buyer,
+        attributes: request.attributes,
     };
     order(parts, context)
 }
 
 fn place<'a>(
-    request: &'a PlaceOrderRequest,
+    request: &'a PlaceOrderRequest<'a>,
     plan: Option<&'a internal::Planned>,
     context: &Context<'_>,
 ) -> Checked<Command<'a>> {
@@ -148,12 +151,12 @@ fn place<'a>(
 }
 
 fn exchange<'a>(
-    request: &'a ExchangeOrderRequest,
+    request: &'a ExchangeOrderRequest<'a>,
     plan: Option<&'a internal::Planned>,
     context: &Context<'_>,
 ) -> Checked<Command<'a>> {
-    let reservation = check::id("order_id", &request.order_id)?;
-    let warehouse = check::id("warehouse", &request.warehouse)?;
+    let reservation = check::id("order_id", request.order_id)?;
+    let warehouse = check::id("warehouse", request.warehouse)?;
     let returned = Selection { reservation, warehouse, parts: named_parts(&request.lines)? };
     let replacement = form::required("replacement", request.replacement.as_ref())?;
     no_cause(replacement.cause.as_ref())?;
@@ -164,10 +167,10 @@ fn exchange<'a>(
     Ok(Command::Exchange { returned, replacement })
 }
 
-impl Form for ConfirmPickingRequest {
+impl Form for ConfirmPickingRequest<'_> {
     fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("order_id", &self.order_id)?;
-        let warehouse = check::id("warehouse", &self.warehouse)?;
+        let reservation = check::id("order_id", self.order_id)?;
+        let warehouse = check::id("warehouse", self.warehouse)?;
         check::lines_len("lines", self.lines.len())?;
         check::unique("lines", self.lines.iter().map(|found| found.line))?;
         let lines = each("lines", &self.lines, picked)?;
@@ -182,12 +185,12 @@ fn picked(found: &PickedLine) -> Checked<Picked> {
     Ok(Picked { line, picked, short })
 }
 
-impl Form for ShipOrderRequest {
+impl Form for ShipOrderRequest<'_> {
     fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-        let reservation = check::id("order_id", &self.order_id)?;
-        let warehouse = check::optional_id("warehouse", &self.warehouse)?;
+        let reservation = check::id("order_id", self.order_id)?;
+        let warehouse = check::optional_id("warehouse", self.warehouse)?;
         let parcel = Selection { reservation, warehouse, parts: parts(&self.lines)? };
-        let attributes = check::bytes("attributes", &self.attributes, ATTRIBUTES_BYTES_MAX)?;
+        let attributes = check::bytes("attributes", self.attributes, ATTRIBUTES_BYTES_MAX)?;
         Ok(Command::ShipOrder { parcel, attributes })
     }
 }

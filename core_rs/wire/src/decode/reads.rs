@@ -5,10 +5,11 @@ use lockstock_stock::command::Demand;
 
 use super::form::{self, Checked};
 use super::order::{Source, demand};
+use crate::canonical::{CheckAvailabilityRequest, CheckAvailabilityRequestSource};
 use crate::encode::levels_len;
 use crate::proto::lockstock::v1::{
-    CheckAvailabilityRequest, GetDispatchStockRequest, GetReservationRequest, GetSalesStockRequest,
-    GetStockRequest, GetWarehouseStockRequest, check_availability_request, get_dispatch_stock_request,
+    GetDispatchStockRequest, GetReservationRequest, GetSalesStockRequest, GetStockRequest,
+    GetWarehouseStockRequest, get_dispatch_stock_request,
 };
 
 /// The SKU and the warehouses to show, each once.
@@ -68,8 +69,8 @@ pub(crate) fn reservation_id(request: &GetReservationRequest) -> Checked<&str> {
 }
 
 /// What a lock would want.
-pub(crate) fn availability(request: &CheckAvailabilityRequest) -> Checked<Demand<'_>> {
-    use check_availability_request::Source as S;
+pub(crate) fn availability<'a>(request: &'a CheckAvailabilityRequest<'a>) -> Checked<Demand<'a>> {
+    use CheckAvailabilityRequestSource as S;
     let source = request.source.as_ref().map(|source| match source {
         S::Region(region) => Source::Region(region),
         S::Warehouses(list) => Source::Warehouses(list),

@@ -7,22 +7,21 @@ use lockstock_stock::refusal::Refusal;
 
 use super::form::{self, Checked};
 use super::{Context, Form, each};
-use crate::proto::lockstock::v1::{ExpectReceiptRequest, ReceiveRequest, SkuQuantity};
+use crate::canonical::{ExpectReceiptRequest, ReceiveRequest, SkuQuantity};
 
 /// Quantities of SKUs that may be left out; none is everything. A SKU is one line of the document.
-pub(super) fn sku_parts(lines: &[SkuQuantity]) -> Checked<Vec<SkuPart<'_>>> {
+pub(super) fn sku_parts<'a>(lines: &'a [SkuQuantity<'a>]) -> Checked<Vec<SkuPart<'a>>> {
     check::optional_lines_len("lines", lines.len())?;
-    let parts = each("lines", lines, |part| {
+    each("lines", lines, |part| {
         Ok(SkuPart {
-            sku: check::id("sku", &part.sku)?,
+            sku: check::id("sku", part.sku)?,
             quantity: part.quantity.map(|quantity| check::quantity("quantity", quantity)).transpose()?,
         })
-    })?;
-    Ok(parts)
+    })
 }
 
 /// At least one, each with a quantity.
-pub(super) fn named_sku_parts(lines: &[SkuQuantity]) -> Checked<Vec<SkuPart<'_>>> {
+pub(super) fn named_sku_parts<'a>(lines: &'a [SkuQuantity<'a>]) -> Checked<Vec<SkuPart<'a>>> {
     check::lines_len("lines", lines.len())?;
     if let Some(at) = lines.iter().position(|part| part.quantity.is_none()) {
         return Err(form::missing(format!("lines[{at}].quantity")));
@@ -49,24 +48,24 @@ pub(super) fn arrivals_once(arrivals: &[Arrival<'_>]) -> Checked<()> {
     check::unique("lines", arrivals.iter().map(|arrival| arrival.sku))
 }
 
-impl Form for ExpectReceiptRequest {
+impl Form for ExpectReceiptRequest<'_> {
     fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
         Ok(Command::ExpectReceipt {
-            receipt: check::id("receipt_id", &self.receipt_id)?,
-            warehouse: check::id("warehouse", &self.warehouse)?,
+            receipt: check::id("receipt_id", self.receipt_id)?,
+            warehouse: check::id("warehouse", self.warehouse)?,
             expected_at: self.expected_at.as_ref().map_or(Ok(0), |at| form::time("expected_at", at))?,
             lines: named_sku_parts(&self.lines)?,
         })
     }
 }
 
-impl Form for ReceiveRequest {
+impl Form for ReceiveRequest<'_> {
     fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-        let receipt = check::id("receipt_id", &self.receipt_id)?;
-        let warehouse = check::id("warehouse", &self.warehouse)?;
+        let receipt = check::id("receipt_id", self.receipt_id)?;
+        let warehouse = check::id("warehouse", self.warehouse)?;
         check::lines_len("lines", self.lines.len())?;
-        let lines =
-            each("lines", &self.lines, |line| arrival(&line.sku, line.good, line.defective, line.missing))?;
+        let lines: Vec<_> =
+            each("lines", &self.lines, |line| arrival(line.sku, line.good, line.defective, line.missing))?;
         arrivals_once(&lines)?;
         Ok(Command::Receive { receipt, warehouse, lines })
     }

@@ -5,13 +5,14 @@ use lockstock_stock::command::{Command, Disposition, Part, Returned, Selection};
 
 use super::form::{self, Checked};
 use super::{Context, Form, each};
-use crate::proto::lockstock::v1::{
-    self as pb, CancelOrderRequest, CancelOrderReturnRequest, CancelRequest, CancelReturnRequest,
-    DeductRequest, ExpectOrderReturnRequest, ExpectReturnRequest, ExtendOrderRequest, ExtendRequest,
-    LineQuantity, MoveOrderRequest, MoveRequest, PayOrderRequest, PushFulfilmentRequest, PushOrderRequest,
+use crate::canonical::{
+    CancelOrderRequest, CancelOrderReturnRequest, CancelRequest, CancelReturnRequest, DeductRequest,
+    ExpectOrderReturnRequest, ExpectReturnRequest, ExtendOrderRequest, ExtendRequest, LineQuantity,
+    MoveOrderRequest, MoveRequest, PayOrderRequest, PushFulfilmentRequest, PushOrderRequest,
     RecallOrderRequest, RecallRequest, ReturnLine, ReturnRequest, ShipRequest, ShortPickRequest,
     TakeOrderReturnRequest, UnlockRequest,
 };
+use crate::proto::lockstock::v1 as pb;
 
 /// Lines whose quantities may be left out; none is everything.
 pub(super) fn parts(lines: &[LineQuantity]) -> Checked<Vec<Part>> {
@@ -36,9 +37,9 @@ pub(super) fn named_parts(lines: &[LineQuantity]) -> Checked<Vec<Part>> {
 
 macro_rules! everywhere {
     ($id:ident: $($request:ident $command:ident),*) => {$(
-        impl Form for $request {
+        impl Form for $request<'_> {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
                 Ok(Command::$command(Selection { reservation, warehouse: "", parts: parts(&self.lines)? }))
             }
         }
@@ -50,10 +51,10 @@ everywhere!(order_id: PayOrderRequest Deduct, CancelOrderRequest CancelOrder);
 
 macro_rules! at_a_warehouse {
     ($id:ident: $($request:ident $command:ident $warehouse:ident $parts:ident),* $(,)?) => {$(
-        impl Form for $request {
+        impl Form for $request<'_> {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
-                let warehouse = check::$warehouse("warehouse", &self.warehouse)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
+                let warehouse = check::$warehouse("warehouse", self.warehouse)?;
                 let parts = $parts(&self.lines)?;
                 Ok(Command::$command(Selection { reservation, warehouse, parts }))
             }
@@ -82,20 +83,20 @@ at_a_warehouse! {
 /// The operations that both services have with the same fields, but for the name of the id.
 macro_rules! of_both {
     ($id:ident: $extend:ident $relocate:ident $come_back:ident) => {
-        impl Form for $extend {
+        impl Form for $extend<'_> {
             fn form<'a>(&'a self, context: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
                 let hold = form::hold("hold", form::required("hold", self.hold.as_ref())?, context.limits)?;
                 Ok(Command::Extend { reservation, hold })
             }
         }
 
-        impl Form for $relocate {
+        impl Form for $relocate<'_> {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
                 let line = form::line(self.line)?;
-                let from = check::id("from_warehouse", &self.from_warehouse)?;
-                let to = check::id("to_warehouse", &self.to_warehouse)?;
+                let from = check::id("from_warehouse", self.from_warehouse)?;
+                let to = check::id("to_warehouse", self.to_warehouse)?;
                 form::different(from, to)?;
                 let quantity =
                     self.quantity.map(|quantity| check::quantity("quantity", quantity)).transpose()?;
@@ -103,10 +104,10 @@ macro_rules! of_both {
             }
         }
 
-        impl Form for $come_back {
+        impl Form for $come_back<'_> {
             fn form<'a>(&'a self, _: &Context<'_>) -> Checked<Command<'a>> {
-                let reservation = check::id(stringify!($id), &self.$id)?;
-                let warehouse = check::id("warehouse", &self.warehouse)?;
+                let reservation = check::id(stringify!($id), self.$id)?;
+                let warehouse = check::id("warehouse", self.warehouse)?;
                 check::lines_len("lines", self.lines.len())?;
                 let lines = each("lines", &self.lines, returned)?;
                 Ok(Command::Return { reservation, warehouse, lines })

@@ -6,7 +6,7 @@ use lockstock_stock::answer::{Answer, NamedException, NamedMovement};
 use lockstock_stock::check;
 use lockstock_stock::ids::Micros;
 
-use super::protobuf::{bytes, nested, signed, text, truth, unsigned};
+use super::protobuf::{bytes, nested, nested_long, signed, text, truth, unsigned};
 use super::{number, timestamp};
 
 /// Appends an answer as the contract's message of that name; `replayed` where it is that of an earlier, identical
@@ -42,12 +42,12 @@ pub(crate) fn append_answer(answer: &Answer, replayed: bool, out: &mut Vec<u8>) 
 
 /// Appends an answer as the field `answer` of a `Result`.
 pub(crate) fn append_result(answer: &Answer, replayed: bool, out: &mut Vec<u8>) {
-    nested(1, out, |out| append_answer(answer, replayed, out));
+    nested_long(1, out, |out| append_answer(answer, replayed, out));
 }
 
 /// Appends a `Result` to those of a batch.
 pub(crate) fn append_to_batch(out: &mut Vec<u8>, result: impl FnOnce(&mut Vec<u8>)) {
-    nested(1, out, result);
+    nested_long(1, out, result);
 }
 
 fn name(tag: u32, name: Option<&Arc<str>>, out: &mut Vec<u8>) {

@@ -3,19 +3,29 @@
 
 use prost::encoding::{WireType, encoded_len_varint};
 
-/// A field of variable length whose content is written in place.
+/// A field of variable length whose content is written in place, of less than 128 bytes as a rule.
 pub(super) fn nested(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+    nested_as_expected::<1>(tag, out, content);
+}
+
+/// The same, of more than that as a rule.
+pub(super) fn nested_long(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
+    nested_as_expected::<2>(tag, out, content);
+}
+
+/// Leaves room for a length of so many bytes; another one moves what was written.
+fn nested_as_expected<const BYTES: usize>(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
     key(tag, WireType::LengthDelimited, out);
     let at = out.len();
-    // Room for a length below 128, as most are; a longer one moves what was written.
-    out.push(0);
+    out.extend_from_slice(&[0; BYTES]);
     content(out);
     let end = out.len();
-    let mut length = (end - at - 1) as u64;
+    let mut length = (end - at - BYTES) as u64;
     let prefix = encoded_len_varint(length);
-    if prefix > 1 {
-        out.resize(end + prefix - 1, 0);
-        out.copy_within(at + 1..end, at + prefix);
+    if prefix != BYTES {
+        out.resize(end.max(end + prefix - BYTES), 0);
+        out.copy_within(at + BYTES..end, at + prefix);
+        out.truncate(end + prefix - BYTES);
     }
     for byte in &mut out[at..at + prefix] {
         *byte = next_of_varint(&mut length);
@@ -30,8 +40,7 @@ pub(super) fn text(tag: u32, text: &str, out: &mut Vec<u8>) {
 /// Bytes, or a string that is there as its bytes.
 pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
-        key(tag, WireType::LengthDelimited, out);
-        varint(bytes.len() as u64, out);
+        pair(tag, WireType::LengthDelimited, bytes.len() as u64, out);
         out.extend_from_slice(bytes);
     }
 }
@@ -39,8 +48,7 @@ pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
 /// An unsigned number, or an enumeration's.
 pub(super) fn unsigned(tag: u32, number: u64, out: &mut Vec<u8>) {
     if number != 0 {
-        key(tag, WireType::Varint, out);
-        varint(number, out);
+        pair(tag, WireType::Varint, number, out);
     }
 }
 
@@ -58,6 +66,18 @@ fn key(tag: u32, wire: WireType, out: &mut Vec<u8>) {
     varint(u64::from(tag << 3 | wire as u32), out);
 }
 
+/// A key and a number: both are a byte as a rule.
+#[inline]
+fn pair(tag: u32, wire: WireType, number: u64, out: &mut Vec<u8>) {
+    let key = u64::from(tag << 3 | wire as u32);
+    if let (Ok(key @ ..MORE), Ok(number @ ..MORE)) = (u8::try_from(key), u8::try_from(number)) {
+        out.extend_from_slice(&[key, number]);
+    } else {
+        varint(key, out);
+        varint(number, out);
+    }
+}
+
 /// As prost's, which asks a buffer of any kind for room byte by byte.
 fn varint(mut number: u64, out: &mut Vec<u8>) {
     loop {
@@ -68,10 +88,12 @@ fn varint(mut number: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// That another byte follows.
+const MORE: u8 = 0x80;
+
 /// The next byte of a number that has any left, and of one that never had.
 fn next_of_varint(number: &mut u64) -> u8 {
     const BITS: u64 = 0x7f;
-    const MORE: u8 = 0x80;
     let low = (*number & BITS) as u8;
     *number >>= 7;
     if *number == 0 { low } else { low | MORE }
@@ -85,11 +107,18 @@ mod tests {
     fn a_nested_field_of_any_length_has_its_length_before_it() {
         for length in [0, 1, 127, 128, 300, 20_000] {
             let content = vec![7; length];
-            let mut written = vec![1, 2];
-            nested(3, &mut written, |out| out.extend_from_slice(&content));
             let mut expected = vec![1, 2];
             prost::encoding::bytes::encode(3, &content, &mut expected);
-            assert_eq!(written, expected, "{length}");
+            for long in [false, true] {
+                let mut written = vec![1, 2];
+                let write = |out: &mut Vec<u8>| out.extend_from_slice(&content);
+                if long {
+                    nested_long(3, &mut written, write);
+                } else {
+                    nested(3, &mut written, write);
+                }
+                assert_eq!(written, expected, "{length} {long}");
+            }
         }
     }
 

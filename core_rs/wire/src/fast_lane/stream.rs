@@ -118,21 +118,19 @@ async fn take(
         let Some(first) = first? else { return Ok(()) };
         let mut together = vec![first];
         let mut end = None;
-        while together.len() < TOGETHER_MAX {
-            let Ok(place) = Arc::clone(&window).try_acquire_owned() else { break };
+        // Nobody else takes places: what is free stays so, and is taken at once.
+        let most = TOGETHER_MAX.min(1 + window.available_permits());
+        while together.len() < most && end.is_none() {
             match arrived(&mut commands).await {
                 None => break,
-                Some(Some(Ok(next))) => {
-                    together.push(next);
-                    places.merge(place);
-                }
+                Some(Some(Ok(next))) => together.push(next),
                 Some(None) => end = Some(Ok(())),
                 Some(Some(Err(error))) => end = Some(Err(error)),
             }
-            if end.is_some() {
-                break;
-            }
         }
+        let more = u32::try_from(together.len() - 1).unwrap_or(u32::MAX);
+        let Ok(more) = Arc::clone(&window).acquire_many_owned(more).await else { return Ok(()) };
+        places.merge(more);
         let called = node.door.execute(&together);
         let share = Arc::new(peer.unread.keep(called.iter().map(Called::bytes).sum()));
         let run = Run { called: called.into_iter(), share, _places: places };

@@ -12,7 +12,7 @@ fn wanted(sku: &str, quantity: i64) -> Wanted<'_> {
 }
 
 fn demand<'a>(lines: Vec<Wanted<'a>>, from: From<'a>) -> Demand<'a> {
-    Demand { lines, from, max_parcels: 0, allow_partial: false }
+    Demand { lines: lines.into_iter().collect(), from, max_parcels: 0, allow_partial: false }
 }
 
 fn order<'a>(reservation: &'a str, demand: Demand<'a>) -> Order<'a> {
@@ -46,7 +46,7 @@ fn a_lock_with_everything_that_can_be_said() {
         order: Order {
             reservation: "order",
             demand: Demand {
-                lines: vec![wanted("BOOK", 2), Wanted { pool: "SHARED", ..wanted("BOOK", 3) }],
+                lines: [wanted("BOOK", 2), Wanted { pool: "SHARED", ..wanted("BOOK", 3) }].into(),
                 from: From::Warehouses(vec!["SH", "BJ"]),
                 max_parcels: 2,
                 allow_partial: true,

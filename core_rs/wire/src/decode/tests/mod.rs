@@ -28,14 +28,17 @@ pub(super) fn with_request<T>(
     show: impl FnOnce(&Request<'_>) -> T,
 ) -> Checked<T> {
     let bytes = message.encode_to_vec();
-    if let Some(asked) = Asked::read(method, &bytes) {
-        return request(&asked.unwrap(), &context(&Limits::default())).map(|request| show(&request));
+    let (limits, mut room) = (Limits::default(), Vec::new());
+    if let Some(operation) = Asked::named(method) {
+        let asked = Asked::of(operation, &bytes, &mut room)?;
+        return request(&asked, &context(&limits)).map(|request| show(&request));
     }
-    if let Some(step) = Step::read(method, &bytes) {
-        return request(&step.unwrap(), &context(&Limits::default())).map(|request| show(&request));
+    if let Some(operation) = Step::named(method) {
+        let step = Step::of(operation, &bytes, &mut room)?;
+        return request(&step, &context(&limits)).map(|request| show(&request));
     }
     let planned = Planned::read(method, &bytes).unwrap()?;
-    request(&planned, &context(&Limits::default())).map(|request| show(&request))
+    request(&planned.step()?, &context(&limits)).map(|request| show(&request))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands where the result of `sent` is compared")]

@@ -39,7 +39,7 @@ fn planned(asked: pb::PlaceOrderRequest, planned: seam::Planned) -> seam::PlaceP
 }
 
 fn order(from: From<'_>) -> Order<'_> {
-    let lines = vec![Wanted { sku: "BOOK", quantity: 2, pool: "" }];
+    let lines = [Wanted { sku: "BOOK", quantity: 2, pool: "" }].into();
     let demand = Demand { lines, from, max_parcels: 0, allow_partial: false };
     Order { reservation: "order", demand, channel: "", buyer: 0, attributes: &[] }
 }
@@ -169,7 +169,8 @@ fn what_the_door_says_an_operation_is_the_machine_journals() {
         ..Default::default()
     };
     let journalled = |method: &str, message: &dyn Fn() -> Vec<u8>| {
-        let step = Step::read(method, &message()).unwrap().unwrap();
+        let message = message();
+        let step = Step::read(Step::named(method).unwrap(), &message).unwrap();
         let limits = Limits::default();
         let said = step.operation();
         (said, decide::operation(&request(&step, &context(&limits)).unwrap()))
