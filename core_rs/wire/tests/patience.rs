@@ -1,6 +1,11 @@
 //! The fast lane while the disk stands still, or a caller does: deadlines are kept, who gives up leaves nothing behind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may be blunt too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may be blunt too"
+)]
 
 mod common;
 
@@ -33,7 +38,7 @@ impl Lane {
         Self { shop, lane }
     }
 
-    async fn line(&self) -> SendRequest<Bytes> {
+    async fn caller(&self) -> SendRequest<Bytes> {
         let socket = TcpStream::connect(self.lane.address()).await.unwrap();
         let (requests, connection) = h2::client::handshake(socket).await.unwrap();
         tokio::spawn(connection);
@@ -60,7 +65,7 @@ fn stand_still(shop: &Shop) -> Sender<()> {
 
 /// A call with a timeout; the message as it is given, framed or not.
 fn call(
-    line: &mut SendRequest<Bytes>,
+    caller: &mut SendRequest<Bytes>,
     path: &str,
     timeout: &str,
     bytes: Vec<u8>,
@@ -72,7 +77,7 @@ fn call(
         .header("grpc-timeout", timeout)
         .body(())
         .unwrap();
-    let (response, mut body) = line.send_request(request, false).unwrap();
+    let (response, mut body) = caller.send_request(request, false).unwrap();
     body.send_data(bytes.into(), end).unwrap();
     (response, body)
 }
@@ -93,10 +98,10 @@ async fn status(response: ResponseFuture) -> String {
 #[tokio::test]
 async fn a_call_whose_message_does_not_come_in_time_is_told_so() {
     let lane = Lane::serve(Settings::default());
-    let mut line = lane.line().await;
+    let mut caller = lane.caller().await;
     let mut half = framed(&lock("order", 1));
     half.truncate(half.len() / 2);
-    let (response, _body) = call(&mut line, LOCK, "50m", half, false);
+    let (response, _body) = call(&mut caller, LOCK, "50m", half, false);
     assert_eq!(status(response).await, DEADLINE_EXCEEDED);
     assert_eq!(lane.reservations(), 0);
 }
@@ -105,9 +110,9 @@ async fn a_call_whose_message_does_not_come_in_time_is_told_so() {
 async fn a_call_that_waits_for_the_disk_beyond_its_deadline_is_told_so_and_the_others_wait_on() {
     let lane = Lane::serve(Settings::default());
     let released = stand_still(&lane.shop);
-    let mut line = lane.line().await;
-    let (patient, _body) = call(&mut line, LOCK, "60S", framed(&lock("patient", 1)), true);
-    let (hasty, _body) = call(&mut line, LOCK, "50m", framed(&lock("hasty", 1)), true);
+    let mut caller = lane.caller().await;
+    let (patient, _body) = call(&mut caller, LOCK, "60S", framed(&lock("patient", 1)), true);
+    let (hasty, _body) = call(&mut caller, LOCK, "50m", framed(&lock("hasty", 1)), true);
     assert_eq!(status(hasty).await, DEADLINE_EXCEEDED);
     // It took effect, as a retry would tell.
     assert_eq!(lane.reservations(), 3);
@@ -124,21 +129,21 @@ async fn what_a_caller_gives_up_while_the_disk_stands_still_is_not_kept_for_it()
         Settings { streams_per_connection_max: 4, unread_bytes_max: 1 << 20, ..Settings::default() };
     let lane = Lane::serve(settings);
     let released = stand_still(&lane.shop);
-    let mut line = lane.line().await;
+    let mut caller = lane.caller().await;
     for number in 0..60 {
         let refused = (0..300).map(|_| command(lock("", 1)));
         let commands = std::iter::once(command(lock(&format!("order-{number}"), 1))).chain(refused).collect();
         let batch = framed(&pb::ExecuteBatchRequest { commands });
-        line = line.ready().await.unwrap();
-        let (_response, mut body) = call(&mut line, BATCH, "60S", batch, true);
+        caller = caller.ready().await.unwrap();
+        let (_response, mut body) = call(&mut caller, BATCH, "60S", batch, true);
         // Given up when it has run, and not before.
         while lane.reservations() < number + 2 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         body.send_reset(Reason::CANCEL);
     }
-    line = line.ready().await.unwrap();
-    let (response, _body) = call(&mut line, LOCK, "50m", framed(&lock("another", 1)), true);
+    caller = caller.ready().await.unwrap();
+    let (response, _body) = call(&mut caller, LOCK, "50m", framed(&lock("another", 1)), true);
     assert_eq!(status(response).await, DEADLINE_EXCEEDED, "and is not refused for what was given up");
     drop(released);
 }

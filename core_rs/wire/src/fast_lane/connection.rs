@@ -164,18 +164,17 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let wait = timeout(&head.headers);
-        match arriving.poll_only(cx) {
-            Poll::Ready(message) => match message.and_then(|message| call(&self.node, &self.peer, &head, &message)) {
-                Ok((called, kept)) => {
-                    let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
-                    self.wait(Waiting { called, respond, kept, deadline }, cx);
-                }
-                Err(refused) => reply::answer(&mut respond, Err(refused), None),
-            },
-            Poll::Pending => {
-                let (node, peer) = (Arc::clone(&self.node), self.peer.clone());
-                tokio::spawn(in_pieces(node, peer, head, wait, arriving, respond));
+        let Poll::Ready(message) = arriving.poll_only(cx) else {
+            let (node, peer) = (Arc::clone(&self.node), self.peer.clone());
+            tokio::spawn(in_pieces(node, peer, head, wait, arriving, respond));
+            return;
+        };
+        match message.and_then(|message| call(&self.node, &self.peer, &head, &message)) {
+            Ok((called, kept)) => {
+                let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
+                self.wait(Waiting { called, respond, kept, deadline }, cx);
             }
+            Err(refused) => reply::answer(&mut respond, Err(refused), None),
         }
     }
 
@@ -183,7 +182,8 @@ impl Connection {
         // Calls that are given up leave their place to others at once, also while the disk stands still.
         if self.waiting.len() >= self.crowded {
             self.waiting.retain_mut(|waiting| waiting.respond.poll_reset(cx).is_pending());
-            self.crowded = (2 * self.waiting.len()).max(self.node.settings.streams_per_connection_max as usize);
+            self.crowded =
+                (2 * self.waiting.len()).max(self.node.settings.streams_per_connection_max as usize);
         }
         if let Some(deadline) = waiting.deadline {
             self.set_alarm(deadline);

@@ -115,7 +115,8 @@ impl<S> Buf for Leaving<S> {
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (head, bytes) = self.halves();
         let mut filled = 0;
-        for (slice, half) in slices.iter_mut().zip([head, bytes].into_iter().filter(|half| !half.is_empty())) {
+        for (slice, half) in slices.iter_mut().zip([head, bytes].into_iter().filter(|half| !half.is_empty()))
+        {
             *slice = IoSlice::new(half);
             filled += 1;
         }
@@ -145,7 +146,9 @@ mod tests {
 
     fn framed(messages: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        messages.iter().for_each(|message| append(message, &mut bytes));
+        for message in messages {
+            append(message, &mut bytes);
+        }
         bytes
     }
 

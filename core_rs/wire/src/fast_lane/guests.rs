@@ -41,7 +41,11 @@ impl Guests {
 impl Guest {
     pub fn new<S>(service: S) -> Self
     where
-        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         S::Future: Send,
     {
         Self(Arc::new(move |request| {
@@ -108,7 +112,8 @@ impl http_body::Body for Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let Some(piece) = ready!(self.0.poll_data(cx)) else { return Poll::Ready(None) };
-        let taken = piece.and_then(|piece| self.0.flow_control().release_capacity(piece.len()).map(|()| piece));
+        let taken =
+            piece.and_then(|piece| self.0.flow_control().release_capacity(piece.len()).map(|()| piece));
         Poll::Ready(Some(taken.map(Frame::data)))
     }
 

@@ -109,16 +109,13 @@ impl Arriving {
                 self.share = None;
                 return Poll::Ready(Ok(only));
             }
-            match ready!(self.poll_next(cx))? {
-                Some(message) => {
-                    self.only.get_or_insert(message);
-                }
-                None => {
-                    self.share = None;
-                    let none = || Status::internal("the call has no message");
-                    return Poll::Ready(self.only.take().ok_or_else(none));
-                }
+            if let Some(message) = ready!(self.poll_next(cx))? {
+                // Of several the first is the call's.
+                self.only.get_or_insert(message);
+                continue;
             }
+            self.share = None;
+            return Poll::Ready(self.only.take().ok_or_else(|| Status::internal("the call has no message")));
         }
     }
 
