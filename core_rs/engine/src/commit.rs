@@ -1,12 +1,16 @@
-//! The journal thread: takes what is in the buffer, appends it, says that it is durable. While one batch is
-//! being synced the next one fills: group commit forms by itself, nobody sleeps to fill one.
+//! Writing the journal: takes what is in the buffer, appends it, says that it is durable. While one batch is
+//! being synced the next one fills: group commit forms by itself, nobody sleeps to fill one. It is the journal thread
+//! that does so; where one caller waits alone, the thread that would wait for it ([`Engine::journal_here`]).
+//!
+//! [`Engine::journal_here`]: crate::Engine::journal_here
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lockstock_journal::Log;
 use lockstock_stock::ids::Sequence;
+use parking_lot::Mutex;
 
 use crate::core::{Buffer, Core};
 use crate::desk::SnapshotError;
@@ -31,7 +35,8 @@ pub(crate) struct Turn {
     requests: u64,
 }
 
-/// Makes durable what the engine's lock has buffered: on the journal thread, or a turn at a time.
+/// Makes durable what the engine's lock has buffered: on the journal thread, on one that has nothing else to do, or
+/// a turn at a time.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
     log: Box<dyn Log>,
@@ -41,44 +46,60 @@ pub(crate) struct Committer {
     /// Sealed, with the checkpoint of the next segment in the buffer: `segment_is_full` is old news.
     sealed: bool,
     frame_max: usize,
+    /// How long the last frame took to become durable.
+    took: Duration,
+}
+
+/// What the journal thread does until it is told to close or the log fails.
+pub(crate) fn run(shared: &Shared, committer: &Mutex<Option<Committer>>) {
+    let guard = Ended { shared };
+    while is_work_left(shared) && committer.lock().as_mut().is_some_and(Committer::turn) {}
+    // Nobody writes any more: the files are closed before the directory is another's.
+    if let Some(mut committer) = committer.lock().take() {
+        committer.end();
+    }
+    drop(guard);
+}
+
+/// Waits for records, or a wish to seal. False at the end: closed and empty, or failed.
+fn is_work_left(shared: &Shared) -> bool {
+    let mut core = shared.core.lock();
+    loop {
+        if shared.health.fatal().is_some() {
+            return false;
+        }
+        if !core.buffer().is_empty() {
+            return true;
+        }
+        if core.closing() || core.wants_seal() {
+            return !core.closing();
+        }
+        shared.work.wait(&mut core);
+    }
 }
 
 impl Committer {
     pub fn new(shared: Arc<Shared>, log: Box<dyn Log>) -> Self {
         let frame_max = frame_max(shared.config.segment_bytes);
-        Self { shared, log, spare: Buffer::default(), used: BLOCK, sealed: false, frame_max }
+        let (spare, used, sealed, took) = (Buffer::default(), BLOCK, false, Duration::ZERO);
+        Self { shared, log, spare, used, sealed, frame_max, took }
     }
 
-    /// What the journal thread does until it is told to close or the log fails.
-    pub fn run(mut self) {
+    /// How long the last frame took to become durable.
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// One turn, if there is anything to do; whether the journal goes on.
+    pub fn turn(&mut self) -> bool {
         let shared = Arc::clone(&self.shared);
         let guard = Unwinding { shared: &shared };
-        while let Some(turn) = self.wait() {
-            if !self.finish(turn) {
-                break;
-            }
-        }
-        self.end();
+        let goes_on = self.begin().is_none_or(|turn| self.finish(turn));
         drop(guard);
-    }
-
-    /// Waits for records (or a wish to seal, or the end) and takes the buffer. `None`: closed and empty, or
-    /// failed.
-    fn wait(&mut self) -> Option<Turn> {
-        let shared = Arc::clone(&self.shared);
-        let mut core = shared.core.lock();
-        while core.buffer().is_empty()
-            && !core.closing()
-            && !core.wants_seal()
-            && shared.health.fatal().is_none()
-        {
-            shared.work.wait(&mut core);
-        }
-        self.take(&mut core)
+        goes_on
     }
 
     /// Takes the buffer as it is. `None`: there is nothing to do, or the engine has failed.
-    #[cfg(any(test, feature = "testing"))]
     pub fn begin(&mut self) -> Option<Turn> {
         let shared = Arc::clone(&self.shared);
         let mut core = shared.core.lock();
@@ -139,6 +160,7 @@ impl Committer {
             let begun = Instant::now();
             self.log.append(first, last, records).map_err(|error| error.to_string())?;
             self.sealed = false;
+            self.took = begun.elapsed();
             let bytes = records.len() as u64;
             self.used += bytes + FRAME_OVERHEAD;
             self.publish(first, last, bytes, begun);
@@ -197,7 +219,7 @@ fn frames(batch: &Buffer, most: usize) -> Result<Vec<Frame<'_>>, String> {
     Ok(cut)
 }
 
-/// A panic of the journal thread must not leave everybody waiting.
+/// A panic of who writes the journal must not leave everybody waiting.
 struct Unwinding<'a> {
     shared: &'a Shared,
 }
@@ -205,8 +227,18 @@ struct Unwinding<'a> {
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.shared.fail("the journal thread has panicked: nothing more is acknowledged");
+            self.shared.fail("a panic while the journal was being written: nothing more is acknowledged");
         }
+    }
+}
+
+/// Without the journal thread nobody gets a snapshot any more.
+struct Ended<'a> {
+    shared: &'a Shared,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
         self.shared.desk.stop();
     }
 }

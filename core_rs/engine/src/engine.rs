@@ -19,6 +19,7 @@ use lockstock_stock::state::State;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::admission::Load;
+use crate::commit::Committer;
 use crate::config::Config;
 use crate::core::Core;
 use crate::desk::{SnapshotError, SnapshotInfo};
@@ -62,6 +63,8 @@ pub struct Engine {
 /// Ends the threads with the last handle; they themselves hold [`Shared`] only.
 pub(crate) struct Owner {
     pub shared: Arc<Shared>,
+    /// Whoever holds it writes the journal; none where there is no journal thread, or no longer.
+    pub committer: Arc<Mutex<Option<Committer>>>,
     pub threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -271,6 +274,17 @@ impl Engine {
         let shared = self.shared();
         if shared.applied.load(Ordering::Acquire) > shared.gate.durable() {
             shared.work.notify_one();
+        }
+    }
+
+    /// Journals what was applied on this very thread, unless another is at it, or the last time took longer than
+    /// `most`: then the disk is not one to wait for with nothing else served. It saves the way to the journal thread
+    /// and back, for a thread that would only wait for it.
+    pub fn journal_here(&self, most: Duration) {
+        if let Some(mut committer) = self.owner.committer.try_lock()
+            && let Some(committer) = committer.as_mut().filter(|committer| committer.took() <= most)
+        {
+            committer.turn();
         }
     }
 

@@ -21,7 +21,7 @@ use crate::admission::Admission;
 use crate::ahead::Reading;
 use crate::buyer::{BuyerKey, KeyError};
 use crate::clock::{Clock, SlewedClock, SystemSource};
-use crate::commit::Committer;
+use crate::commit::{self, Committer};
 use crate::config::{Config, Layout};
 use crate::core::Core;
 use crate::desk::{Desk, SnapshotInfo};
@@ -254,7 +254,8 @@ type Work = Box<dyn FnOnce(Arc<Shared>) + Send>;
 /// Puts the parts together and starts the threads.
 pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
     let (shared, log) = share(parts)?;
-    let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::new(Vec::new()) };
+    let committer = Arc::new(Mutex::new(Some(Committer::new(Arc::clone(&shared), log))));
+    let owner = Owner { shared: Arc::clone(&shared), committer, threads: Mutex::new(Vec::new()) };
     // Pushed one by one, so that where one cannot be started the others are ended by the owner's drop.
     let start = |name: &'static str, work: Work| {
         let shared = Arc::clone(&shared);
@@ -262,7 +263,8 @@ pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
         owner.threads.lock().push(thread);
         Ok::<(), OpenError>(())
     };
-    start("journal", Box::new(move |shared| Committer::new(shared, log).run()))?;
+    let committer = Arc::clone(&owner.committer);
+    start("journal", Box::new(move |shared| commit::run(&shared, &committer)))?;
     start("sweeper", Box::new(|shared| periodic::sweep(&shared)))?;
     start("disk", Box::new(|shared| periodic::watch_disk(&shared)))?;
     start("snapshots", Box::new(|shared| Snapshotter::new(shared).run()))?;

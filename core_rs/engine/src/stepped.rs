@@ -40,7 +40,8 @@ impl Stepped {
         let recovered = recover(&config, &disk, &options)?;
         let (parts, recovery) = recovered.parts(config, disk, clock, BuyerKey::of_tests(), None);
         let (shared, log) = share(parts)?;
-        let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let owner =
+            Owner { shared: Arc::clone(&shared), committer: Arc::default(), threads: Mutex::default() };
         let stepped = Self {
             engine: Engine { owner: Arc::new(owner) },
             committer: Committer::new(Arc::clone(&shared), log),

@@ -142,6 +142,27 @@ fn acknowledged_under_load_is_found_in_the_log_and_hooks_run_once_a_batch() {
 }
 
 #[test]
+fn who_would_only_wait_may_write_the_journal_itself_unless_the_disk_is_slow() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, _memory, _) = over_memory(dir.path(), |_| {});
+    let shop = quiet(shop);
+    let writers = Arc::new(Mutex::new(Vec::new()));
+    let writing = Arc::clone(&writers);
+    shop.engine.on_durable(Box::new(move |_| writing.lock().push(thread::current().id())));
+    let wrote = |most| {
+        writers.lock().clear();
+        for turn in 0..20 {
+            let executed = shop.execute(lock(&format!("order-{most:?}-{turn}"), 1));
+            shop.engine.journal_here(most);
+            shop.engine.wait_durable(executed.seen).unwrap();
+        }
+        writers.lock().contains(&thread::current().id())
+    };
+    assert!(wrote(Duration::MAX));
+    assert!(!wrote(Duration::ZERO), "every sync takes longer than that");
+}
+
+#[test]
 fn after_a_failed_sync_nothing_more_is_acknowledged_and_everybody_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, memory, _) = over_memory(dir.path(), |_| {});

@@ -1,123 +1,291 @@
-//! Connections: taken up to a bound, one more is closed at once.
+//! One connection: its calls are taken as they come, all that are there together, and answered as soon as their turn
+//! has come, all whose turn it is together. A call that is there in full needs no task of its own.
 
-use std::io;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::Sleep;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Connected;
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::{Builder, Connection as Http2};
+use http::Request;
+use http::request::Parts;
+use tokio::time::{Instant, Sleep};
+use tonic::Status;
 
-use super::peer::Peer;
+use super::frames::Leaving;
+use super::guests::Guests;
+use super::keepalive::KeepAlive;
+use super::node::Node;
+use super::peer::{Kept, Peer, SMALL};
+use super::reply::{self, Respond};
+use super::request::{Arriving, timeout};
+use super::settings::Settings;
+use super::socket::Socket;
+use super::stream;
+use super::waiters::Turn;
+use crate::door::Called;
+use crate::method::Caller;
 
-/// After an error of the listener (too many open files), to leave the processor to others.
-const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
 
-/// One connection; its place is free again when it is dropped.
-pub(super) struct Connection {
-    stream: TcpStream,
+/// Bytes a call may send before they are read, and a connection in all: a batch need not come in small sips.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// Calls that a caller has reset before they were looked at; one more ends the connection. The library's own bound
+/// of 20 ended connections of honest clients that gave up many calls at once, and the others on it with them.
+const RESET_BEFORE_ACCEPT_MAX: usize = 1_024;
+/// Calls that were reset for the caller's faults and are still remembered; one more ends the connection.
+const RESET_BY_FAULT_MAX: usize = 1_024;
+
+/// Calls taken before those whose turn has come are answered.
+const TOGETHER_MAX: usize = 256;
+
+fn builder(settings: &Settings) -> Builder {
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(settings.streams_per_connection_max)
+        .max_header_list_size(settings.header_list_bytes_max)
+        .max_pending_accept_reset_streams(RESET_BEFORE_ACCEPT_MAX)
+        .max_local_error_reset_streams(Some(RESET_BY_FAULT_MAX));
+    builder
+}
+
+/// Serves a connection until it ends; when the lane stops, until its calls have been answered.
+pub(super) async fn serve(socket: Socket, node: Arc<Node>, guests: Guests) {
+    let heard = socket.heard();
+    let Ok(mut http2) = builder(&node.settings).handshake(socket).await else { return };
+    let Some(pings) = http2.ping_pong() else { return };
+    let (interval, timeout) = (node.settings.keepalive_interval(), node.settings.keepalive_timeout());
+    let mut alive = KeepAlive { pings, heard, interval, timeout };
+    let mut stopping = node.stopping.clone();
+    let mut connection = Connection::new(http2, node, guests);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| connection.poll(cx)) => return,
+            _ = stopping.wait_for(|stopping| *stopping), if !told => {
+                told = true;
+                connection.http2.graceful_shutdown();
+            }
+            () = alive.dead() => return,
+        }
+    }
+}
+
+/// A call that waits for its turn.
+struct Waiting {
+    called: Called,
+    respond: Respond,
+    kept: Option<Kept>,
+    /// When its caller stops waiting.
+    deadline: Option<Instant>,
+}
+
+struct Connection {
+    http2: Http2<Socket, Leaving<Kept>>,
+    node: Arc<Node>,
+    guests: Guests,
     peer: Peer,
-    greeting: Option<Greeting>,
-    _place: OwnedSemaphorePermit,
+    /// In the order in which they were taken, which is the order of what they wait for.
+    waiting: VecDeque<Waiting>,
+    /// That of the first.
+    turn: Turn,
+    /// So many waiting are looked through for those whose caller has gone away.
+    crowded: usize,
+    /// The first deadline of those that wait, or one that is over.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
-/// What a client says first. Until it has, nothing else asks whether anybody is there.
-struct Greeting {
-    missing: usize,
-    deadline: Pin<Box<Sleep>>,
-}
+impl Connection {
+    fn new(http2: Http2<Socket, Leaving<Kept>>, node: Arc<Node>, guests: Guests) -> Self {
+        Self {
+            http2,
+            turn: node.waiters.turn(),
+            crowded: node.settings.streams_per_connection_max as usize,
+            node,
+            guests,
+            peer: Peer::default(),
+            waiting: VecDeque::new(),
+            alarm: None,
+        }
+    }
 
-/// The client's preface of HTTP/2 has so many bytes.
-const PREFACE_BYTES: usize = 24;
-
-/// Takes connections until nobody wants them any more; the listener is closed then.
-pub(super) fn incoming(
-    listener: TcpListener,
-    most: usize,
-    greeting_timeout: Duration,
-) -> ReceiverStream<io::Result<Connection>> {
-    let (sender, receiver) = mpsc::channel(1);
-    let places = Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)));
-    tokio::spawn(async move {
+    /// Ready when the connection has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let accepted = tokio::select! {
-                () = sender.closed() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else {
-                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
-                continue;
-            };
-            // Without a place: closed at once, which a client sees better than a connection nobody serves.
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-            // Small answers must not wait for each other; where it fails, they are only later.
-            let _ = stream.set_nodelay(true);
-            let deadline = Box::pin(tokio::time::sleep(greeting_timeout));
-            let greeting = Some(Greeting { missing: PREFACE_BYTES, deadline });
-            let connection = Connection { stream, peer: Peer::default(), greeting, _place: place };
-            if sender.send(Ok(connection)).await.is_err() {
-                return;
+            let mut taken = 0;
+            while taken < TOGETHER_MAX {
+                match self.http2.poll_accept(cx) {
+                    Poll::Ready(Some(Ok((request, respond)))) => self.take(request, respond, cx),
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => break,
+                }
+                taken += 1;
+            }
+            let answered = self.answer(cx) | self.cut_off(cx);
+            if !answered && taken < TOGETHER_MAX {
+                return Poll::Pending;
+            }
+            // What was answered is written when the connection is looked at again.
+        }
+    }
+
+    fn take(&mut self, request: Request<RecvStream>, mut respond: Respond, cx: &mut Context<'_>) {
+        let (head, body) = request.into_parts();
+        if let Some(denied) = self.node.denied(&head) {
+            return reply::answer(&mut respond, Err(denied), None);
+        }
+        if let Some(guest) = self.guests.find(head.uri.path()) {
+            tokio::spawn(guest.serve(head, body, respond));
+            return;
+        }
+        let arriving = Arriving::new(&self.node, &self.peer.unfinished, &head.headers, body);
+        match arriving {
+            Err(refused) => reply::answer(&mut respond, Err(refused), None),
+            Ok(arriving) if head.uri.path() == EXECUTE => {
+                tokio::spawn(stream::execute(Arc::clone(&self.node), self.peer.clone(), arriving, respond));
+            }
+            Ok(arriving) => self.take_unary(head, arriving, respond, cx),
+        }
+    }
+
+    fn take_unary(
+        &mut self,
+        head: Parts,
+        mut arriving: Arriving,
+        mut respond: Respond,
+        cx: &mut Context<'_>,
+    ) {
+        let wait = timeout(&head.headers);
+        let Poll::Ready(message) = arriving.poll_only(cx) else {
+            let (node, peer) = (Arc::clone(&self.node), self.peer.clone());
+            tokio::spawn(in_pieces(node, peer, head, wait, arriving, respond));
+            return;
+        };
+        match message.and_then(|message| call(&self.node, &self.peer, &head, &message)) {
+            Ok((called, kept)) => {
+                let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
+                self.wait(Waiting { called, respond, kept, deadline }, cx);
+            }
+            Err(refused) => reply::answer(&mut respond, Err(refused), None),
+        }
+    }
+
+    fn wait(&mut self, waiting: Waiting, cx: &mut Context<'_>) {
+        // Calls that are given up leave their place to others at once, also while the disk stands still.
+        if self.waiting.len() >= self.crowded {
+            self.waiting.retain_mut(|waiting| waiting.respond.poll_reset(cx).is_pending());
+            self.crowded =
+                (2 * self.waiting.len()).max(self.node.settings.streams_per_connection_max as usize);
+        }
+        if let Some(deadline) = waiting.deadline {
+            self.set_alarm(deadline);
+        }
+        self.waiting.push_back(waiting);
+    }
+
+    fn set_alarm(&mut self, deadline: Instant) {
+        match &mut self.alarm {
+            Some(alarm) if alarm.deadline() <= deadline => {}
+            Some(alarm) => alarm.as_mut().reset(deadline),
+            none => *none = Some(Box::pin(tokio::time::sleep_until(deadline))),
+        }
+    }
+
+    /// Answers those whose turn has come; whether there were any.
+    fn answer(&mut self, cx: &Context<'_>) -> bool {
+        let mut any = false;
+        while let Some(first) = self.waiting.front()
+            && let Poll::Ready(turn) = self.turn.poll(first.called.seen, cx)
+            && let Some(Waiting { called, mut respond, kept, .. }) = self.waiting.pop_front()
+        {
+            any = true;
+            match turn {
+                Err(gone) => reply::answer(&mut respond, Err(self.node.abandoned(gone)), None),
+                Ok(()) if called.reads_journal() => {
+                    let read = Arc::clone(&self.node).read(called);
+                    tokio::spawn(async move { reply::answer(&mut respond, read.await, kept) });
+                }
+                Ok(()) => reply::answer(&mut respond, self.node.finish(called), kept),
             }
         }
-    });
-    ReceiverStream::new(receiver)
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
+        any
     }
-}
 
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Some(greeting) = &mut self.greeting {
-            greeting.missing = greeting.missing.saturating_sub(buffer.filled().len() - before);
-            if greeting.missing == 0 {
-                self.greeting = None;
-            } else if greeting.deadline.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+    /// Tells those whose deadline has passed; whether there were any.
+    fn cut_off(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        while let Some(alarm) = &mut self.alarm
+            && alarm.as_mut().poll(cx).is_ready()
+        {
+            self.alarm = None;
+            let now = Instant::now();
+            self.waiting.retain_mut(|waiting| {
+                let over = waiting.deadline.is_some_and(|deadline| deadline <= now);
+                if over {
+                    any = true;
+                    reply::answer(&mut waiting.respond, Err(too_late()), None);
+                }
+                !over
+            });
+            if let Some(next) = self.waiting.iter().filter_map(|waiting| waiting.deadline).min() {
+                self.set_alarm(next);
             }
         }
-        read
+        any
     }
 }
 
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+/// Has the door run a call, if its connection may have another answer; what the answer keeps until it is taken.
+fn call(node: &Node, peer: &Peer, head: &Parts, message: &Bytes) -> Result<(Called, Option<Kept>), Status> {
+    let most = node.settings.unread_bytes_max;
+    if peer.unread.kept() >= most {
+        return Err(node.overloaded("unread_bytes_max", most));
     }
+    let called = node.door.call(Caller::Outside, head.uri.path(), message);
+    let kept = (called.bytes() > SMALL).then(|| Kept::from([peer.unread.keep(called.bytes())]));
+    Ok((called, kept))
+}
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+/// A call whose message comes in pieces.
+async fn in_pieces(
+    node: Arc<Node>,
+    peer: Peer,
+    head: Parts,
+    wait: Option<Duration>,
+    mut arriving: Arriving,
+    mut respond: Respond,
+) {
+    let answer = async {
+        let message = poll_fn(|cx| arriving.poll_only(cx)).await?;
+        let (called, kept) = call(&node, &peer, &head, &message)?;
+        Ok((Arc::clone(&node).answer(called).await?, kept))
+    };
+    let in_time = async {
+        match wait {
+            Some(wait) => tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| Err(too_late())),
+            None => answer.await,
+        }
+    };
+    let answered = tokio::select! {
+        biased;
+        _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+        answered = in_time => answered,
+    };
+    match answered {
+        Ok((bytes, kept)) => reply::answer(&mut respond, Ok(bytes), kept),
+        Err(refused) => reply::answer(&mut respond, Err(refused), None),
     }
+}
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+/// What a call is told whose caller waits no longer. Whether it took effect tells a retry with the same key.
+fn too_late() -> Status {
+    Status::deadline_exceeded("the deadline of the call has passed")
 }

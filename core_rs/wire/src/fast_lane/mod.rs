@@ -1,10 +1,16 @@
 //! The fast lane: the stock service over gRPC without Python, with the same bytes as the other door.
 
-mod codec;
 mod connection;
-mod lane;
+mod frames;
+mod guests;
+mod keepalive;
+mod listener;
+mod node;
 mod peer;
+mod reply;
+mod request;
 mod settings;
+mod socket;
 mod stream;
 mod waiters;
 
@@ -16,7 +22,6 @@ use std::time::Duration;
 use lockstock_engine::Engine;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
@@ -26,26 +31,16 @@ use tonic_reflection::server::v1alpha;
 use crate::door::Door;
 use crate::method::STOCK_SERVICE;
 use crate::proto::DESCRIPTORS;
-use connection::incoming;
-use lane::{Lane, Node};
+use guests::{Guest, Guests, Named};
+use node::Node;
 use waiters::Waiters;
 
-pub use lane::Authorize;
+pub use node::Authorize;
 pub use settings::Settings;
 pub use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
-/// Bytes a call may send before they are read, and a connection in all: a batch need not come in small sips.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
-
 /// The longest question about health or services, in bytes: names, and no more.
 const QUESTION_BYTES_MAX: usize = 16 << 10;
-/// Calls that a caller has reset before they were looked at; one more ends the connection. The library's own bound
-/// of 20 ended connections of honest clients that gave up many calls at once, and the others on it with them.
-const RESET_BEFORE_ACCEPT_MAX: usize = 1_024;
-/// Calls that were reset for the caller's faults and are still remembered; one more ends the connection.
-const RESET_BY_FAULT_MAX: usize = 1_024;
-
 const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
 const REFLECTION_SERVICE: &str = "grpc.reflection.v1.ServerReflection";
 const REFLECTION_SERVICE_ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
@@ -197,50 +192,29 @@ async fn run(
     let health = health.max_decoding_message_size(QUESTION_BYTES_MAX);
     reporter.set_service_status(STOCK_SERVICE, ServingStatus::Serving).await;
     let (reflection, reflection_alpha) = reflection()?;
-    let (stopping, streams) = watch::channel(false);
-    let node = Arc::new(Node {
-        waiters: waiters.clone(),
-        door,
-        authorize,
-        message_bytes_max: settings.message_bytes_max,
-        stream_window: settings.stream_window,
-        unfinished_bytes_max: settings.unfinished_bytes_max,
-        unread_bytes_max: settings.unread_bytes_max,
-        stopping: streams,
-    });
-    let lane = Lane { node, health, reflection, reflection_alpha };
-    let incoming = incoming(
-        tokio::net::TcpListener::from_std(listener)?,
-        settings.connections_max,
-        settings.greeting_timeout(),
-    );
+    let guests: [Named; 3] = [
+        (HEALTH_SERVICE, Guest::new(health)),
+        (REFLECTION_SERVICE, Guest::new(reflection)),
+        (REFLECTION_SERVICE_ALPHA, Guest::new(reflection_alpha)),
+    ];
+    let (stopping, stopped_calls) = watch::channel(false);
+    let node =
+        Arc::new(Node { waiters: waiters.clone(), door, authorize, settings, stopping: stopped_calls });
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let signal = {
         let stopped = stopped.clone();
         async move {
             told(stopped).await;
             not_serving(reporter).await;
-            // Nobody listens where no stream is open.
+            // Nobody listens where no connection is open.
             let _ = stopping.send(true);
         }
     };
-    let serving = server(&settings).serve_with_incoming_shutdown(lane, incoming, signal);
     tokio::select! {
-        served = serving => Ok(served.is_ok()),
+        clean = listener::serve(listener, node, Guests(Arc::from(guests)), signal) => Ok(clean),
         () = waiters.release() => Ok(false),
         () = out_of_time(stopped) => Ok(false),
     }
-}
-
-fn server(settings: &Settings) -> Server {
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(settings.streams_per_connection_max)
-        .http2_keepalive_interval(Some(settings.keepalive_interval()))
-        .http2_keepalive_timeout(Some(settings.keepalive_timeout()))
-        .http2_max_header_list_size(settings.header_list_bytes_max)
-        .http2_max_pending_accept_reset_streams(Some(RESET_BEFORE_ACCEPT_MAX))
-        .http2_max_local_error_reset_streams(Some(RESET_BY_FAULT_MAX))
 }
 
 /// Says so to whoever watches, and ends their watching, which would hold the connection open.

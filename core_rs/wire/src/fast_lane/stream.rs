@@ -1,155 +1,209 @@
 //! `Execute`: a stream of commands, answered in order. Commands that have arrived together are one step of
-//! the engine's lock; a result leaves when it is durable.
+//! the engine's lock; results that may leave together are one piece of the answer.
 
-use std::future::poll_fn;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::vec::IntoIter;
 
-use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tokio::task::JoinHandle;
+use tonic::Status;
 
-use super::codec::Answer;
-use super::lane::{Boxed, Node, status};
-use super::peer::{Peer, Share};
+use super::frames::{self, Leaving};
+use super::node::Node;
+use super::peer::{Account, Kept, Peer};
+use super::reply::{self, Out, Respond};
+use super::request::Arriving;
+use super::waiters::Turn;
 use crate::door::Called;
 
 /// Commands run under one hold of the engine's lock, which takes no more either.
 const TOGETHER_MAX: usize = 256;
-
-/// Commands that were run together, with their places in the window until all of their results have left.
-struct Run {
-    called: IntoIter<Called>,
-    /// Their results, which the connection has not taken.
-    share: Arc<Share>,
-    _places: OwnedSemaphorePermit,
-}
-
-impl Run {
-    fn next(&mut self) -> Option<(Called, Arc<Share>)> {
-        Some((self.called.next()?, Arc::clone(&self.share)))
-    }
-}
+/// Bytes from which on results leave without waiting for more.
+const PIECE_BYTES: usize = 32 << 10;
 
 /// Serves one stream until the caller has closed its side, or the lane stops: what was taken is answered.
-pub(super) fn execute(node: Arc<Node>, peer: Peer, commands: Streaming<Bytes>) -> Results {
-    // Never full: a run has at least one place of the window.
-    let (runs, queue) = mpsc::channel(node.stream_window + 1);
-    let taking = Arc::clone(&node);
-    tokio::spawn(async move {
-        if let Err(end) = take(taking, peer, commands, &runs).await {
-            // A caller that has gone away needs no status.
-            let _ = runs.send(Err(end)).await;
-        }
-    });
-    Results { node, queue, run: None, waiting: None }
+pub(super) async fn execute(node: Arc<Node>, peer: Peer, arriving: Arriving, mut respond: Respond) {
+    // A caller that has gone away needs nothing.
+    let Ok(out) = reply::begin(&mut respond) else { return };
+    let mut execution = Execution::new(node, peer, arriving, out);
+    poll_fn(|cx| execution.poll(cx)).await;
 }
 
-/// The results as they leave: in order, each when it is durable.
-pub(super) struct Results {
-    node: Arc<Node>,
-    queue: mpsc::Receiver<Result<Run, Status>>,
-    run: Option<Run>,
-    /// The first of the run that may not leave yet.
-    waiting: Option<Boxed<Result<Answer, Status>>>,
+/// Commands that were run together.
+struct Run {
+    called: IntoIter<Called>,
+    /// Their bytes, which the connection has not taken, and their places in the window.
+    kept: Kept,
 }
 
-impl Stream for Results {
-    type Item = Result<Answer, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(waiting) = &mut self.waiting {
-                let result = ready!(waiting.as_mut().poll(cx));
-                self.waiting = None;
-                return Poll::Ready(Some(result));
-            }
-            if let Some((called, share)) = self.run.as_mut().and_then(Run::next) {
-                let kept = move |bytes| Answer { bytes, _share: Some(share) };
-                if self.node.may_leave(&called) {
-                    return Poll::Ready(Some(self.node.finish(called).map(kept)));
-                }
-                let node = Arc::clone(&self.node);
-                self.waiting = Some(Box::pin(async move { node.answer(called).await.map(kept) }));
-                continue;
-            }
-            // Its places are free again.
-            self.run = None;
-            match ready!(self.queue.poll_recv(cx)) {
-                Some(Ok(run)) => self.run = Some(run),
-                Some(Err(end)) => return Poll::Ready(Some(Err(end))),
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
-/// Takes commands and runs them. `Err`: what the stream ends with.
-async fn take(
+struct Execution {
     node: Arc<Node>,
     peer: Peer,
-    mut commands: Streaming<Bytes>,
-    runs: &mpsc::Sender<Result<Run, Status>>,
-) -> Result<(), Status> {
-    let window = Arc::new(Semaphore::new(node.stream_window));
-    let mut stopping = node.stopping.clone();
-    loop {
-        let place = tokio::select! {
-            biased;
-            () = runs.closed() => return Ok(()),
-            place = Arc::clone(&window).acquire_owned() => place,
-        };
-        let Ok(mut places) = place else { return Ok(()) };
-        // Who takes no results is not asked for more commands.
-        tokio::select! {
-            biased;
-            () = runs.closed() => return Ok(()),
-            () = peer.unread.below(node.unread_bytes_max) => {}
-        }
-        let first = tokio::select! {
-            biased;
-            () = runs.closed() => return Ok(()),
-            _ = stopping.wait_for(|stopping| *stopping) => return Err(status(node.door.abandoned())),
-            first = commands.message() => first,
-        };
-        let Some(first) = first? else { return Ok(()) };
-        let mut together = vec![first];
-        let mut end = None;
-        // Nobody else takes places: what is free stays so, and is taken at once.
-        let most = TOGETHER_MAX.min(1 + window.available_permits());
-        while together.len() < most && end.is_none() {
-            match arrived(&mut commands).await {
-                None => break,
-                Some(Some(Ok(next))) => together.push(next),
-                Some(None) => end = Some(Ok(())),
-                Some(Some(Err(error))) => end = Some(Err(error)),
-            }
-        }
-        let more = u32::try_from(together.len() - 1).unwrap_or(u32::MAX);
-        let Ok(more) = Arc::clone(&window).acquire_many_owned(more).await else { return Ok(()) };
-        places.merge(more);
-        let called = node.door.execute(&together);
-        let share = Arc::new(peer.unread.keep(called.iter().map(Called::bytes).sum()));
-        let run = Run { called: called.into_iter(), share, _places: places };
-        if runs.send(Ok(run)).await.is_err() {
-            return Ok(());
-        }
-        if let Some(end) = end {
-            return end;
-        }
-    }
+    arriving: Arriving,
+    out: Out,
+    runs: VecDeque<Run>,
+    /// That of the first result of the first run.
+    turn: Turn,
+    /// The first result of the first run, where it is being read from the journal.
+    reading: Option<JoinHandle<Result<Vec<u8>, Status>>>,
+    /// Commands whose results have not left.
+    in_flight: Arc<Account>,
+    /// Until there is room for another command, where there was none.
+    room: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Until the lane stops.
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// What the stream ends with when all that was taken is answered.
+    end: Option<Result<(), Status>>,
 }
 
-/// What has arrived already: `None` for nothing yet, `Some(None)` for the end.
-async fn arrived(commands: &mut Streaming<Bytes>) -> Option<Option<Result<Bytes, Status>>> {
-    poll_fn(|cx| {
-        Poll::Ready(match Pin::new(&mut *commands).poll_next(cx) {
-            Poll::Ready(next) => Some(next),
-            Poll::Pending => None,
-        })
-    })
-    .await
+impl Execution {
+    fn new(node: Arc<Node>, peer: Peer, arriving: Arriving, out: Out) -> Self {
+        let mut stopping = node.stopping.clone();
+        Self {
+            turn: node.waiters.turn(),
+            node,
+            peer,
+            arriving,
+            out,
+            runs: VecDeque::new(),
+            reading: None,
+            in_flight: Arc::default(),
+            room: None,
+            stop: Box::pin(async move {
+                // Whoever could say so is gone: the lane has ended.
+                let _ = stopping.wait_for(|stopping| *stopping).await;
+            }),
+            end: None,
+        }
+    }
+
+    /// Ready when the stream has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.out.poll_reset(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            let taken = self.take(cx);
+            let Ok(left) = self.leave(cx) else { return Poll::Ready(()) };
+            if self.runs.is_empty()
+                && let Some(outcome) = self.end.take()
+            {
+                let _ = reply::end(&mut self.out, outcome);
+                return Poll::Ready(());
+            }
+            if !taken && !left {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes the commands that have come and runs them; whether there were any, or the end.
+    fn take(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        if self.stop.as_mut().poll(cx).is_ready() {
+            self.end = Some(Err(reply::status(self.node.door.abandoned())));
+            return true;
+        }
+        if !self.has_room(cx) {
+            return false;
+        }
+        let most = TOGETHER_MAX.min(self.node.settings.stream_window - self.in_flight.kept());
+        let mut together = Vec::new();
+        while together.len() < most && self.end.is_none() {
+            match self.arriving.poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Some(command))) => together.push(command),
+                Poll::Ready(Ok(None)) => self.end = Some(Ok(())),
+                Poll::Ready(Err(status)) => self.end = Some(Err(status)),
+            }
+        }
+        if together.is_empty() {
+            return self.end.is_some();
+        }
+        let called = self.node.door.execute(&together);
+        let unread = self.peer.unread.keep(called.iter().map(Called::bytes).sum());
+        let kept = Kept::from([unread, self.in_flight.keep(called.len())]);
+        self.runs.push_back(Run { called: called.into_iter(), kept });
+        true
+    }
+
+    /// Whether there is room for another command. Who takes no results is not asked for more.
+    fn has_room(&mut self, cx: &mut Context<'_>) -> bool {
+        let (unread, unread_max) = (&self.peer.unread, self.node.settings.unread_bytes_max);
+        let (in_flight, window) = (&self.in_flight, self.node.settings.stream_window);
+        while unread.kept() >= unread_max || in_flight.kept() >= window {
+            let room = self.room.get_or_insert_with(|| {
+                let (unread, in_flight) = (Arc::clone(unread), Arc::clone(in_flight));
+                Box::pin(async move {
+                    in_flight.below(window).await;
+                    unread.below(unread_max).await;
+                })
+            });
+            if room.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.room = None;
+        }
+        true
+    }
+
+    /// Sends the results whose turn has come; whether there were any. `Err`: nobody takes them any more.
+    fn leave(&mut self, cx: &mut Context<'_>) -> Result<bool, h2::Error> {
+        let mut any = false;
+        while let Some(kept) = self.runs.front().map(|run| Arc::clone(&run.kept)) {
+            let mut piece = Vec::new();
+            let stopped = loop {
+                match self.next(cx) {
+                    Poll::Ready(Some(Ok(result))) => frames::append(&result, &mut piece),
+                    stopped => break stopped,
+                }
+                if piece.len() >= PIECE_BYTES {
+                    let full = std::mem::take(&mut piece);
+                    self.out.send_data(Leaving::framed(full, Some(Arc::clone(&kept))), false)?;
+                }
+            };
+            if !piece.is_empty() {
+                any = true;
+                self.out.send_data(Leaving::framed(piece, Some(kept)), false)?;
+            }
+            match stopped {
+                Poll::Pending => return Ok(any),
+                Poll::Ready(None) => drop(self.runs.pop_front()),
+                // Of what was run later nothing leaves either.
+                Poll::Ready(Some(failure)) => {
+                    self.runs.clear();
+                    self.end = Some(failure.map(drop));
+                }
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    /// The next result of the first run, when its turn has come; `None` at the end of the run.
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<u8>, Status>>> {
+        let Some(run) = self.runs.front_mut() else { return Poll::Ready(None) };
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            nothing => {
+                let Some(first) = run.called.as_slice().first() else { return Poll::Ready(None) };
+                if let Err(gone) = ready!(self.turn.poll(first.seen, cx)) {
+                    return Poll::Ready(Some(Err(self.node.abandoned(gone))));
+                }
+                let Some(called) = run.called.next() else { return Poll::Ready(None) };
+                if !called.reads_journal() {
+                    return Poll::Ready(Some(self.node.finish(called)));
+                }
+                nothing.insert(tokio::spawn(Arc::clone(&self.node).read(called)))
+            }
+        };
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        Poll::Ready(Some(read.unwrap_or_else(|_| Err(reply::status(self.node.door.abandoned())))))
+    }
 }
