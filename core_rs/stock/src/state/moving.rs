@@ -174,15 +174,13 @@ impl State {
         }
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
             let held = line.allocations.iter().position(|held| held.warehouse == warehouse);
-            let position = held.unwrap_or_else(|| {
-                let allocation = Allocation { warehouse, counters: Counters::ZERO };
-                let position = line.allocations.len();
-                tally.exists(hash::allocated_at(hash::allocation(no, movement.line, position), &allocation));
-                line.allocations.push(allocation);
-                work.undo.push(Undo::Allocation(no, movement.line));
-                position
-            });
+            let position = held.unwrap_or(line.allocations.len());
             let entity = hash::allocation(no, movement.line, position);
+            if held.is_none() {
+                tally.exists(hash::allocated_at(entity, warehouse));
+                line.allocations.push(Allocation { warehouse, counters: Counters::ZERO });
+                work.undo.push(Undo::Allocation(no, movement.line));
+            }
             let counters = &mut line.allocations[position].counters;
             for (counter, sign) in row.allocation {
                 tally.shift_of(counters, entity, counter.at(), *sign);
