@@ -183,7 +183,12 @@ impl State {
                 }
             }
             Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.remove(warehouse),
-            Undo::PoolCell(sku, pool) => self.skus[sku.at()].pools.retain(|(at, _)| *at != pool),
+            Undo::PoolCell(sku, pool) => {
+                let pools = &mut self.skus[sku.at()].pools;
+                if let Ok(at) = pools.binary_search_by_key(&pool, |(at, _)| *at) {
+                    pools.remove(at);
+                }
+            }
             Undo::Allocation(no, line) => {
                 let lines = self.reservations.get_mut(no).map(|reservation| &mut reservation.lines);
                 if let Some(line) = lines.and_then(|lines| nth(lines, line)) {
