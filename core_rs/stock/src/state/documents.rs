@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stock::has_id;
 use super::work::{At, Master, Work};
 use super::{Assortment, Document, Region, Sku, State, Violation, Warehouse, hash};
 use crate::command::{DocumentKind, SHOP_ID, WarehouseState};
@@ -66,7 +67,7 @@ impl State {
         } else {
             let ix = SkuIx(next_index(at, self.skus.len())?);
             self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category), policy));
-            self.sku_names.insert(Arc::clone(id), ix);
+            self.name_sku(ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Sku, ix.0, id));
             work.made(Master::Sku);
             ix
@@ -74,6 +75,13 @@ impl State {
         self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Category, ix.0, &category));
         self.hash = self.hash.wrapping_add(hash::policy(hash::sku_policy(ix), policy));
         Ok(())
+    }
+
+    /// Notes the name of a SKU; whether it is the only one of that name.
+    pub(crate) fn name_sku(&mut self, SkuIx(ix): SkuIx) -> bool {
+        let Self { skus, sku_names, .. } = self;
+        let Some(Sku { id, .. }) = skus.get(ix as usize) else { return false };
+        sku_names.insert(sku_names.key(id.as_bytes()), ix, has_id(skus, id))
     }
 
     fn put_shop(
@@ -182,7 +190,9 @@ impl State {
                 }
             }
             Master::Sku => {
-                self.skus.pop().map(|sku| self.sku_names.remove(&sku.id));
+                if let Some(sku) = self.skus.pop() {
+                    self.sku_names.remove(self.sku_names.key(sku.id.as_bytes()), self.skus.len());
+                }
             }
             Master::SkuLive(sku, category, policy) => {
                 let sku = &mut self.skus[sku.at()];

@@ -88,3 +88,8 @@ impl Sku {
         &self.inbound
     }
 }
+
+/// Whether the SKU at a place has this id.
+pub(super) fn has_id(skus: &[Sku], id: &str) -> impl Fn(usize) -> bool {
+    move |place| skus.get(place).is_some_and(|sku| *sku.id == *id)
+}
