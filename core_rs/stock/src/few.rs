@@ -22,6 +22,14 @@ impl<T> Few<T> {
         Self::Many(Some(Box::new(list)))
     }
 
+    /// What is made of each.
+    pub fn map<U>(&self, mut make: impl FnMut(&T) -> U) -> Few<U> {
+        match self {
+            Self::One(one) => Few::One(make(one)),
+            Self::Many(_) => self.iter().map(make).collect(),
+        }
+    }
+
     /// Appends.
     pub fn push(&mut self, one: T) {
         match self {

@@ -300,7 +300,11 @@ impl State {
         if self.pools.first().is_none_or(|id| &**id != SHARED_NAME) {
             return Err(CodecError::Inconsistent { what: "pool", number: 0 });
         }
-        self.sku_names = name_index("SKU", self.skus.iter().map(|sku| Arc::clone(&sku.id)), SkuIx)?;
+        for number in (0..).take(self.skus.len()) {
+            if !self.name_sku(SkuIx(number)) {
+                return Err(CodecError::Inconsistent { what: "SKU", number: number.into() });
+            }
+        }
         let warehouses = self.warehouses.iter().map(|warehouse| Arc::clone(&warehouse.id));
         self.warehouse_names = name_index("warehouse", warehouses, WarehouseIx)?;
         self.region_names =

@@ -1,7 +1,7 @@
 //! `apply`: the only thing that changes a state. An event is applied whole, or not at all.
 
 use super::moving::nth;
-use super::work::{At, Touched, Undo, Work};
+use super::work::{At, Undo, Work};
 use super::{KnownKey, State, Violation, hash};
 use crate::counters::ReceiptCounter;
 use crate::event::{Change, Event, Exception};
@@ -116,12 +116,8 @@ impl State {
 
     /// What follows from an event that holds: indexes, keys, clock. Nothing here can fail.
     fn settle(&mut self, event: &Event, work: &Work) {
-        for undo in &work.undo {
-            match undo {
-                Undo::Reservation(no) => self.index_deadline(*no, None),
-                Undo::Touched(Touched { no, due, .. }) => self.index_deadline(*no, *due),
-                _ => {}
-            }
+        for (no, due) in &work.reservations {
+            self.index_deadline(*no, *due);
         }
         for (no, line) in &work.arrivals {
             self.index_arrival(*no, *line);
@@ -173,22 +169,26 @@ impl State {
         }
         let mut undo = std::mem::take(&mut work.undo);
         while let Some(step) = undo.pop() {
-            if let Undo::Movement(change) = step {
-                if let Some(Change::Movement(movement)) = event.changes.get(change) {
-                    self.unmove_units(At { sequence: event.sequence, change }, movement, work);
-                }
-            } else {
-                self.undo_step(step);
-            }
+            self.undo_step(step, event, work);
         }
         self.hash = work.before;
         work.undo = undo;
     }
 
-    fn undo_step(&mut self, step: Undo) {
+    fn undo_step(&mut self, step: Undo, event: &Event, work: &mut Work) {
         match step {
+            Undo::Movement(change) => {
+                if let Some(Change::Movement(movement)) = event.changes.get(change) {
+                    self.unmove_units(At { sequence: event.sequence, change }, movement, work);
+                }
+            }
             Undo::Cell(sku, warehouse) => self.skus[sku.at()].cells.remove(warehouse),
-            Undo::PoolCell(sku, pool) => self.skus[sku.at()].pools.retain(|(at, _)| *at != pool),
+            Undo::PoolCell(sku, pool) => {
+                let pools = &mut self.skus[sku.at()].pools;
+                if let Ok(at) = pools.binary_search_by_key(&pool, |(at, _)| *at) {
+                    pools.remove(at);
+                }
+            }
             Undo::Allocation(no, line) => {
                 let lines = self.reservations.get_mut(no).map(|reservation| &mut reservation.lines);
                 if let Some(line) = lines.and_then(|lines| nth(lines, line)) {
@@ -230,7 +230,11 @@ impl State {
                     transfer.closed = false;
                 }
             }
-            master => self.undo_document(master),
+            Undo::Master => {
+                if let Some(master) = work.masters.pop() {
+                    self.undo_document(master);
+                }
+            }
         }
     }
 }

@@ -162,7 +162,7 @@ impl Cells {
 const EXACT: usize = 4;
 
 /// Most lists have one entry or two, and there may be a million of them: no room for more than they have.
-pub(super) fn make_room<T>(list: &mut Vec<T>) {
+fn make_room<T>(list: &mut Vec<T>) {
     if list.len() < EXACT {
         list.reserve_exact(1);
     }

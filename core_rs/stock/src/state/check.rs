@@ -114,7 +114,7 @@ impl State {
     fn check_stock(&self, held: &Held) -> Result<(), Violation> {
         for (ix, sku) in (0..).map(SkuIx).zip(&self.skus) {
             for (warehouse, cell) in sku.cells() {
-                self.cell_holds(self.sequence, ix, *warehouse)?;
+                self.cell_holds(self.sequence, ix, *warehouse, cell)?;
                 let sums = held.cells.get(&(ix, *warehouse)).copied().unwrap_or_default();
                 for ((counter, identity), sum) in OF_CELL.iter().zip(sums) {
                     if i128::from(cell.get(*counter)) != sum {

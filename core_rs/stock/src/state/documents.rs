@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::work::{At, Undo, Work};
+use super::stock::has_id;
+use super::work::{At, Master, Work};
 use super::{Assortment, Document, Region, Sku, State, Violation, Warehouse, hash};
 use crate::command::{DocumentKind, SHOP_ID, WarehouseState};
 use crate::event::{DeductionPolicy, DocumentChange, LivePart};
 use crate::ids::{ChannelIx, RegionIx, SkuIx, WarehouseIx};
 
 impl State {
+    #[inline(never)]
     pub(super) fn put_document(
         &mut self,
         at: At,
@@ -41,7 +43,7 @@ impl State {
         if let Some(old) = &old {
             self.hash = self.hash.wrapping_sub(hash::document(change.kind, &id, old));
         }
-        work.undo.push(Undo::Document(Box::new((change.kind, id, old))));
+        work.made(Master::Document(Box::new((change.kind, id, old))));
         Ok(())
     }
 
@@ -60,19 +62,26 @@ impl State {
             let old_policy = std::mem::replace(&mut sku.policy, policy);
             self.hash = self.hash.wrapping_sub(hash::text(hash::Entity::Category, ix.0, &old));
             self.hash = self.hash.wrapping_sub(hash::policy(hash::sku_policy(ix), old_policy));
-            work.undo.push(Undo::SkuLive(ix, old, old_policy));
+            work.made(Master::SkuLive(ix, old, old_policy));
             ix
         } else {
             let ix = SkuIx(next_index(at, self.skus.len())?);
             self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category), policy));
-            self.sku_names.insert(Arc::clone(id), ix);
+            self.name_sku(ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Sku, ix.0, id));
-            work.undo.push(Undo::Sku);
+            work.made(Master::Sku);
             ix
         };
         self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Category, ix.0, &category));
         self.hash = self.hash.wrapping_add(hash::policy(hash::sku_policy(ix), policy));
         Ok(())
+    }
+
+    /// Notes the name of a SKU; whether it is the only one of that name.
+    pub(crate) fn name_sku(&mut self, SkuIx(ix): SkuIx) -> bool {
+        let Self { skus, sku_names, .. } = self;
+        let Some(Sku { id, .. }) = skus.get(ix as usize) else { return false };
+        sku_names.insert(sku_names.key(id.as_bytes()), ix, has_id(skus, id))
     }
 
     fn put_shop(
@@ -88,7 +97,7 @@ impl State {
         let old = std::mem::replace(&mut self.shop_policy, policy);
         self.hash = self.hash.wrapping_sub(hash::policy(hash::SHOP_POLICY, old));
         self.hash = self.hash.wrapping_add(hash::policy(hash::SHOP_POLICY, policy));
-        work.undo.push(Undo::ShopLive(old));
+        work.made(Master::ShopLive(old));
         Ok(())
     }
 
@@ -105,14 +114,14 @@ impl State {
             self.hash = self.hash.wrapping_sub(live(ix, warehouse.state, &warehouse.assortment));
             let old_state = std::mem::replace(&mut warehouse.state, state);
             let old_assortment = std::mem::replace(&mut warehouse.assortment, assortment);
-            work.undo.push(Undo::WarehouseLive(Box::new((ix, old_state, old_assortment))));
+            work.made(Master::WarehouseLive(Box::new((ix, old_state, old_assortment))));
             ix
         } else {
             let ix = WarehouseIx(next_index(at, self.warehouses.len())?);
             self.warehouses.push(Warehouse { id: Arc::clone(id), state, assortment });
             self.warehouse_names.insert(Arc::clone(id), ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Warehouse, ix.0, id));
-            work.undo.push(Undo::Warehouse);
+            work.made(Master::Warehouse);
             ix
         };
         self.note_rest(ix, state != WarehouseState::Active);
@@ -142,7 +151,7 @@ impl State {
             self.region_names.insert(Arc::clone(id), ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Region, ix.0, id));
             self.hash = self.hash.wrapping_add(hash::plan(ix.0, &[]));
-            work.undo.push(Undo::Region);
+            work.made(Master::Region);
         }
         Ok(())
     }
@@ -153,7 +162,7 @@ impl State {
             self.channels.push(Arc::clone(id));
             self.channel_names.insert(Arc::clone(id), ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Channel, ix.0, id));
-            work.undo.push(Undo::Channel);
+            work.made(Master::Channel);
         }
         Ok(())
     }
@@ -165,14 +174,14 @@ impl State {
         };
         let old = std::mem::replace(&mut self.regions[ix.at()].plan, plan.into());
         self.hash = self.hash.wrapping_sub(hash::plan(ix.0, &old)).wrapping_add(hash::plan(ix.0, plan));
-        work.undo.push(Undo::Plan(ix, old));
+        work.made(Master::Plan(ix, old));
         Ok(())
     }
 
-    /// Undoes one step of `put_document`; other steps are not its business.
-    pub(super) fn undo_document(&mut self, step: Undo) {
+    /// Undoes one step of `put_document`.
+    pub(super) fn undo_document(&mut self, step: Master) {
         match step {
-            Undo::Document(document) => {
+            Master::Document(document) => {
                 let (kind, id, old) = *document;
                 let documents = self.documents.entry(kind).or_default();
                 match old {
@@ -180,34 +189,35 @@ impl State {
                     None => drop(documents.remove(&id)),
                 }
             }
-            Undo::Sku => {
-                self.skus.pop().map(|sku| self.sku_names.remove(&sku.id));
+            Master::Sku => {
+                if let Some(sku) = self.skus.pop() {
+                    self.sku_names.remove(self.sku_names.key(sku.id.as_bytes()), self.skus.len());
+                }
             }
-            Undo::SkuLive(sku, category, policy) => {
+            Master::SkuLive(sku, category, policy) => {
                 let sku = &mut self.skus[sku.at()];
                 (sku.category, sku.policy) = (category, policy);
             }
-            Undo::ShopLive(policy) => self.shop_policy = policy,
-            Undo::Warehouse => {
+            Master::ShopLive(policy) => self.shop_policy = policy,
+            Master::Warehouse => {
                 self.warehouses.pop().map(|warehouse| self.warehouse_names.remove(&warehouse.id));
                 if let Ok(gone) = u32::try_from(self.warehouses.len()) {
                     self.note_rest(WarehouseIx(gone), false);
                 }
             }
-            Undo::WarehouseLive(live) => {
+            Master::WarehouseLive(live) => {
                 let (ix, state, assortment) = *live;
                 self.note_rest(ix, state != WarehouseState::Active);
                 let warehouse = &mut self.warehouses[ix.at()];
                 (warehouse.state, warehouse.assortment) = (state, assortment);
             }
-            Undo::Region => {
+            Master::Region => {
                 self.regions.pop().map(|region| self.region_names.remove(&region.id));
             }
-            Undo::Plan(region, plan) => self.regions[region.at()].plan = plan,
-            Undo::Channel => {
+            Master::Plan(region, plan) => self.regions[region.at()].plan = plan,
+            Master::Channel => {
                 self.channels.pop().map(|channel| self.channel_names.remove(&channel));
             }
-            _ => {}
         }
     }
 }

@@ -10,7 +10,8 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 
-use super::{Allocation, Document, KnownKey, Line, Receipt, Reservation, Transfer};
+use super::reservation::Said;
+use super::{Document, KnownKey, Line, Receipt, Reservation, Transfer};
 use crate::command::DocumentKind;
 use crate::event::{DeductionPolicy, Source};
 use crate::ids::{LineNo, OwnerNo, PoolIx, RequestKey, SkuIx, WarehouseIx};
@@ -82,12 +83,12 @@ const fn start(entity: Entity) -> u64 {
 
 /// The hash of bytes.
 pub(crate) fn bytes(bytes: &[u8]) -> u64 {
-    bytes_from(start(Entity::Text), bytes)
-}
-
-/// The hash of bytes, from a seed.
-pub(crate) fn bytes_from(seed: u64, bytes: &[u8]) -> u64 {
-    let mut hash = join(seed, bytes.len() as u64);
+    // What most do not say costs nothing.
+    const NOTHING: u64 = join(start(Entity::Text), 0);
+    if bytes.is_empty() {
+        return NOTHING;
+    }
+    let mut hash = join(start(Entity::Text), bytes.len() as u64);
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
         hash = join(hash, u64::from_le_bytes(*word));
@@ -175,8 +176,8 @@ pub(crate) fn owner(entity: Entity, no: OwnerNo) -> u64 {
 }
 
 /// What of a reservation never changes.
-pub(crate) fn reservation(reservation: &Reservation) -> u64 {
-    let hash = join(owner(Entity::Reservation, reservation.no), bytes(reservation.id.as_bytes()));
+pub(crate) fn reservation(entity: u64, reservation: &Reservation) -> u64 {
+    let hash = join(entity, bytes(reservation.id.as_bytes()));
     let hash = match &*reservation.source() {
         Source::Region(region) => join(join(hash, 1), u64::from(region.0)),
         Source::Warehouses(list) => warehouses(join(hash, 2), list),
@@ -184,15 +185,16 @@ pub(crate) fn reservation(reservation: &Reservation) -> u64 {
             warehouses(join(join(hash, 3), u64::from(region.0)), list)
         }
     };
-    let hash = join(hash, bytes(reservation.destination().as_bytes()));
-    let hash = join(join(hash, u64::from(reservation.max_parcels())), reservation.created_at.cast_unsigned());
-    let hash = join(hash, reservation.channel().map_or(0, |channel| u64::from(channel.0) + 1));
-    join(wide(hash, reservation.buyer()), bytes(reservation.attributes()))
+    let Said { destination, max_parcels, channel, buyer, attributes } = reservation.said();
+    let hash = join(hash, bytes(destination.as_bytes()));
+    let hash = join(join(hash, u64::from(max_parcels)), reservation.created_at.cast_unsigned());
+    let hash = join(hash, channel.map_or(0, |channel| u64::from(channel.0) + 1));
+    join(wide(hash, buyer), bytes(attributes))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
 const fn wide(hash: u64, word: u128) -> u64 {
-    join(join(hash, word as u64), (word >> 64) as u64)
+    let [low, high] = halves(word);
+    join(join(hash, low), high)
 }
 
 /// A line of an owner.
@@ -216,8 +218,8 @@ pub(crate) fn allocation(no: OwnerNo, line: LineNo, position: usize) -> u64 {
 }
 
 /// That an allocation stands there, for this warehouse.
-pub(crate) fn allocated_at(entity: u64, allocation: &Allocation) -> u64 {
-    join(entity, u64::from(allocation.warehouse.0))
+pub(crate) fn allocated_at(entity: u64, warehouse: WarehouseIx) -> u64 {
+    join(entity, u64::from(warehouse.0))
 }
 
 /// What of a receipt never changes.
@@ -258,44 +260,74 @@ impl Hasher for NumberHasher {
 /// Builds [`NumberHasher`]s.
 pub(crate) type Numbers = BuildHasherDefault<NumberHasher>;
 
-/// The hasher of maps by name: under a seed that nobody outside knows, for names come from callers.
+/// The hasher of maps by name: under a seed that nobody outside knows, for names come from callers. No part of any
+/// format, so it may be a quick one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Texts {
-    seed: u64,
+    seed: [u64; 2],
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { seed: RandomState::new().hash_one(0_u8) }
+        let seeds = RandomState::new();
+        Self { seed: [0_u8, 1].map(|number| seeds.hash_one(number)) }
     }
 }
 
 impl Texts {
-    /// The hash of one name.
+    /// The hash of one name: sixteen bytes at a time, the last of them once more where they are not a whole number of
+    /// times sixteen.
     pub(crate) fn of(self, name: &[u8]) -> u64 {
-        bytes_from(self.seed, name)
+        let Self { seed: [seed, key] } = self;
+        let more = |hash: u64, part: &[u8; 16]| {
+            let [low, high] = halves(u128::from_le_bytes(*part));
+            folded(hash ^ low, key ^ high)
+        };
+        let start = seed ^ name.len() as u64;
+        let hash = if let Some(last) = name.last_chunk() {
+            more(name.as_chunks().0.iter().fold(start, more), last)
+        } else {
+            let mut part = [0; 16];
+            part[..name.len()].copy_from_slice(name);
+            more(start, &part)
+        };
+        folded(hash, key)
     }
+}
+
+/// The product, one half over the other.
+const fn folded(a: u64, b: u64) -> u64 {
+    let [low, high] = halves((a as u128).wrapping_mul(b as u128));
+    low ^ high
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+const fn halves(word: u128) -> [u64; 2] {
+    [word as u64, (word >> 64) as u64]
 }
 
 impl BuildHasher for Texts {
     type Hasher = TextHasher;
 
     fn build_hasher(&self) -> TextHasher {
-        TextHasher(self.seed)
+        TextHasher { texts: *self, hash: 0 }
     }
 }
 
-/// What [`Texts`] builds.
+/// What [`Texts`] builds: for one text.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TextHasher(u64);
+pub(crate) struct TextHasher {
+    texts: Texts,
+    hash: u64,
+}
 
 impl Hasher for TextHasher {
     fn finish(&self) -> u64 {
-        self.0
+        self.hash
     }
 
     fn write(&mut self, text: &[u8]) {
-        self.0 = bytes_from(self.0, text);
+        self.hash = self.texts.of(text);
     }
 
     fn write_u8(&mut self, _end: u8) {

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::work::{Touched, Undo, Work};
+use super::work::Work;
 use super::{Identity, Place, Receipt, ReceiptLine, Reservation, State, Transfer, TransferLine, Violation};
 use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{
-    Counter, LineCounter, PoolCounter, ReceiptCounter as R, SkuCounter, TransferCounter as T,
+    Cell, Counter, LineCounter, PoolCounter, ReceiptCounter as R, SkuCounter, TransferCounter as T,
 };
 use crate::event::{Change, Event, LivePart};
 use crate::ids::{LineNo, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
@@ -27,10 +27,10 @@ const fn in_range(units: Units) -> bool {
 
 /// The place of the first counter out of its range; the one at `signed` may be as far below zero as above.
 ///
-/// Nearly always there is none, so all are judged without a branch before one is looked for.
-fn out_of_range(counters: &[Units], signed: Option<usize>) -> Option<usize> {
-    let all = counters.iter().fold(true, |all, units| all & in_range(*units));
-    if all {
+/// Nearly always there is none, and then mostly the bits of all of them together are a number in the range: each is no
+/// larger than that.
+fn out_of_range<const N: usize>(counters: &[Units; N], signed: Option<usize>) -> Option<usize> {
+    if in_range(counters.iter().fold(0, |all, units| all | units)) {
         return None;
     }
     let holds =
@@ -62,12 +62,8 @@ impl State {
             }
         }
         grew.map_or(Ok(()), |no| self.goods_once(sequence, no))?;
-        for undo in &work.undo {
-            if let Undo::Reservation(no) | Undo::Touched(Touched { no, .. }) = undo {
-                self.reservations
-                    .get(*no)
-                    .map_or(Ok(()), |reservation| deadline_holds(sequence, reservation))?;
-            }
+        for (no, _) in &work.reservations {
+            self.reservations.get(*no).map_or(Ok(()), |reservation| deadline_holds(sequence, reservation))?;
         }
         if below_zero { self.losses_hold(event) } else { Ok(()) }
     }
@@ -78,8 +74,11 @@ impl State {
         let row = kind.row();
         let mut below_zero = false;
         if let Some(warehouse) = movement.warehouse {
-            self.cell_holds(sequence, ix, warehouse)?;
-            below_zero = self.sku(ix).cell(warehouse).is_some_and(|cell| cell.get(Counter::Available) < 0);
+            // What never was there is zero in everything, and holds.
+            if let Some(cell) = self.sku(ix).cell(warehouse) {
+                self.cell_holds(sequence, ix, warehouse, cell)?;
+                below_zero = cell.get(Counter::Available) < 0;
+            }
         }
         if !row.pool.is_empty() {
             self.pool_holds(sequence, ix, movement.pool)?;
@@ -155,9 +154,8 @@ impl State {
         sequence: Sequence,
         sku: SkuIx,
         warehouse: WarehouseIx,
+        cell: &Cell,
     ) -> Result<(), Violation> {
-        // What never was there is zero in everything, and holds.
-        let Some(cell) = self.sku(sku).cell(warehouse) else { return Ok(()) };
         let fail = |identity| Err(broken(sequence, identity, self.at_cell(sku, warehouse)));
         if let Some(at) = out_of_range(&cell.0, Some(Counter::Available.at())) {
             let place = Place { counter: Some(Counter::ALL[at].name()), ..self.at_cell(sku, warehouse) };
@@ -178,7 +176,7 @@ impl State {
     fn closed_warehouse_holds(&self, sequence: Sequence, id: &str) -> Result<(), Violation> {
         let Some(warehouse) = self.find_warehouse(id) else { return Ok(()) };
         (0..).zip(&self.skus).try_for_each(|(ix, sku)| {
-            sku.cell(warehouse).map_or(Ok(()), |_| self.cell_holds(sequence, SkuIx(ix), warehouse))
+            sku.cell(warehouse).map_or(Ok(()), |cell| self.cell_holds(sequence, SkuIx(ix), warehouse, cell))
         })
     }
 
@@ -305,7 +303,8 @@ impl State {
 
 /// A lock has a deadline, or it would never end.
 pub(super) fn deadline_holds(sequence: Sequence, reservation: &Reservation) -> Result<(), Violation> {
-    let holds = reservation.due().is_none_or(|due| due > 0) && reservation.deadline >= 0;
+    let deadline = reservation.deadline;
+    let holds = deadline > 0 || (deadline == 0 && !reservation.is_locked());
     let place = || Place { owner: Some(Arc::from(&*reservation.id)), ..Place::default() };
     if holds { Ok(()) } else { Err(broken(sequence, Identity::Deadline, place())) }
 }

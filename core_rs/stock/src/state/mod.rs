@@ -41,6 +41,7 @@ pub use violation::{Identity, Place, Violation};
 pub(crate) use cells::Cells;
 use due::Due;
 use hash::Texts;
+use names::Names;
 pub(crate) use sorted::Sorted;
 pub(crate) use table::{Assembled, Owner, Owners, PAGE};
 pub(crate) use walk::{receipt_contribution, reservation_contribution, transfer_contribution};
@@ -176,7 +177,8 @@ pub struct State {
     pub(crate) clock: Micros,
     pub(crate) hash: u64,
     pub(crate) skus: Vec<Sku>,
-    pub(crate) sku_names: HashMap<Arc<str>, SkuIx, Texts>,
+    /// Of SKUs there may be a million: their names lead to places, as those of owners do.
+    sku_names: Names,
     pub(crate) warehouses: Vec<Warehouse>,
     pub(crate) warehouse_names: HashMap<Arc<str>, WarehouseIx, Texts>,
     /// Warehouses that are not ACTIVE, sorted.
@@ -207,7 +209,7 @@ impl Default for State {
             clock: 0,
             hash: 0,
             skus: Vec::new(),
-            sku_names: HashMap::default(),
+            sku_names: Names::default(),
             warehouses: Vec::new(),
             warehouse_names: HashMap::default(),
             resting: Vec::new(),

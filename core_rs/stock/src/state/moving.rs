@@ -1,6 +1,5 @@
 //! Moving units: one row of the table of movements, times a quantity, on every counter it names.
 
-use super::cells::make_room;
 use super::work::{At, Touched, Undo, Work};
 use super::{Allocation, State, Violation, hash};
 use crate::counters::{Cell, Counters, ReceiptCounter, TransferCounter};
@@ -42,19 +41,6 @@ impl Tally {
     fn exists(&mut self, contribution: u64) {
         self.hash = self.hash.wrapping_add(contribution);
     }
-}
-
-/// The entry of a sorted list, made if it is not there; whether it was made.
-fn entry<K: Ord + Copy, V: Default>(list: &mut Vec<(K, V)>, key: K) -> (&mut V, bool) {
-    let (at, made) = match list.binary_search_by_key(&key, |(key, _)| *key) {
-        Ok(at) => (at, false),
-        Err(at) => {
-            make_room(list);
-            list.insert(at, (key, V::default()));
-            (at, true)
-        }
-    };
-    (&mut list[at].1, made)
 }
 
 impl State {
@@ -134,11 +120,14 @@ impl State {
         }
         if !row.pool.is_empty() {
             let entity = hash::pool_cell(ix, pool);
-            let (PoolCell(counters), made) = entry(&mut sku.pools, pool);
-            if made {
+            let found = sku.pools.binary_search_by_key(&pool, |(at, _)| *at);
+            let place = found.unwrap_or_else(|at| {
+                sku.pools.insert(at, (pool, PoolCell::default()));
                 tally.exists(entity);
                 work.undo.push(Undo::PoolCell(ix, pool));
-            }
+                at
+            });
+            let (_, PoolCell(counters)) = &mut sku.pools[place];
             for (counter, sign) in row.pool {
                 tally.shift(&mut counters[counter.at()], entity, counter.at(), *sign);
             }
@@ -174,15 +163,13 @@ impl State {
         }
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
             let held = line.allocations.iter().position(|held| held.warehouse == warehouse);
-            let position = held.unwrap_or_else(|| {
-                let allocation = Allocation { warehouse, counters: Counters::ZERO };
-                let position = line.allocations.len();
-                tally.exists(hash::allocated_at(hash::allocation(no, movement.line, position), &allocation));
-                line.allocations.push(allocation);
-                work.undo.push(Undo::Allocation(no, movement.line));
-                position
-            });
+            let position = held.unwrap_or(line.allocations.len());
             let entity = hash::allocation(no, movement.line, position);
+            if held.is_none() {
+                tally.exists(hash::allocated_at(entity, warehouse));
+                line.allocations.push(Allocation { warehouse, counters: Counters::ZERO });
+                work.undo.push(Undo::Allocation(no, movement.line));
+            }
             let counters = &mut line.allocations[position].counters;
             for (counter, sign) in row.allocation {
                 tally.shift_of(counters, entity, counter.at(), *sign);

@@ -39,12 +39,19 @@ impl Names {
     }
 
     pub(super) fn get(&self, NameKey { shard, hash }: NameKey, is: impl Fn(usize) -> bool) -> Option<usize> {
-        self.shards[shard].find(hash, is)
+        self.shards[shard].find(hash, is).ok()
     }
 
-    /// Notes an id that is not noted yet.
-    pub(super) fn insert(&mut self, NameKey { shard, hash }: NameKey, place: u32) {
-        self.shards[shard].insert(Slot::new(hash, place), &mut self.moving);
+    /// Notes an id, if it is not noted yet; whether it was not.
+    pub(super) fn insert(
+        &mut self,
+        NameKey { shard, hash }: NameKey,
+        place: u32,
+        is: impl Fn(usize) -> bool,
+    ) -> bool {
+        let slots = &mut self.shards[shard];
+        let vacant = slots.find(hash, is).err();
+        vacant.map(|at| slots.insert(at, Slot::new(hash, place), &mut self.moving)).is_some()
     }
 
     pub(super) fn remove(&mut self, NameKey { shard, hash }: NameKey, place: usize) {
@@ -132,24 +139,26 @@ impl Slots {
         })
     }
 
-    pub(super) fn find(&self, hash: u16, is: impl Fn(usize) -> bool) -> Option<usize> {
+    /// The place of the one with this hash that is meant, or the empty slot where it would stand.
+    pub(super) fn find(&self, hash: u16, is: impl Fn(usize) -> bool) -> Result<usize, usize> {
         let mut at = self.home(hash);
         // Chunk after chunk, round and round: somewhere one is empty.
         while let Some(slots) = self.chunks.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK..)) {
-            for slot in slots {
+            for (number, slot) in slots.iter().enumerate() {
                 if *slot == Slot::EMPTY {
-                    return None;
+                    return Err(at + number);
                 }
                 if slot.hash() == hash && is(slot.place()) {
-                    return Some(slot.place());
+                    return Ok(slot.place());
                 }
             }
             at = self.next(at + slots.len() - 1);
         }
-        None
+        Err(at)
     }
 
-    pub(super) fn insert(&mut self, slot: Slot, moving: &mut Vec<Slot>) {
+    /// Takes the empty slot where a hash was looked for.
+    pub(super) fn insert(&mut self, at: usize, slot: Slot, moving: &mut Vec<Slot>) {
         if (self.taken + 1) * 5 > self.len() * 4 {
             for chunk in &mut self.chunks {
                 moving.extend(chunk.iter().filter(|slot| **slot != Slot::EMPTY));
@@ -158,8 +167,10 @@ impl Slots {
             let more = (self.chunks.len() / 4).max(1);
             self.chunks.extend((0..more).map(|_| Box::new([Slot::EMPTY; CHUNK])));
             moving.drain(..).for_each(|slot| self.put(slot));
+            self.put(slot);
+        } else {
+            self.set(at, slot);
         }
-        self.put(slot);
         self.taken += 1;
     }
 
@@ -197,12 +208,13 @@ mod tests {
         for gone in 0..hashes.len() {
             let mut slots = Slots::default();
             for (place, hash) in (0..).zip(hashes) {
-                slots.insert(Slot::new(hash, place), &mut Vec::new());
+                let at = slots.find(hash, |_| false).unwrap_err();
+                slots.insert(at, Slot::new(hash, place), &mut Vec::new());
             }
             slots.remove(hashes[gone], gone);
             assert_eq!(slots.taken, hashes.len() - 1);
             for (place, hash) in hashes.into_iter().enumerate() {
-                let found = slots.find(hash, |at| at == place);
+                let found = slots.find(hash, |at| at == place).ok();
                 assert_eq!(found, (place != gone).then_some(place), "{place} after {gone} is gone");
             }
         }
@@ -213,14 +225,15 @@ mod tests {
         let mut slots = Slots::default();
         let hash = |place: u32| u16::try_from(place.wrapping_mul(40_503) % 65_536).unwrap();
         for place in 0..5_000 {
-            slots.insert(Slot::new(hash(place), place), &mut Vec::new());
+            let vacant = slots.find(hash(place), |_| false).unwrap_err();
+            slots.insert(vacant, Slot::new(hash(place), place), &mut Vec::new());
             let at = usize::try_from(place).unwrap();
-            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
+            assert_eq!(slots.find(hash(place), |found| found == at), Ok(at));
             assert!(slots.taken < 4 * CHUNK || slots.taken * 5 >= slots.len() * 3, "{place}");
         }
         for place in 0..5_000 {
             let at = usize::try_from(place).unwrap();
-            assert_eq!(slots.find(hash(place), |found| found == at), Some(at));
+            assert_eq!(slots.find(hash(place), |found| found == at), Ok(at));
         }
         assert_eq!(Slot::new(7, u32::MAX - 1).place(), 0xFFFF_FFFE);
     }

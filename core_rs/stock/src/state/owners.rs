@@ -1,4 +1,7 @@
 //! Creating reservations, receipts and transfers, and changing what of them is not a counter.
+//!
+//! What hashes the number of an owner is never inlined into the walk over an event's changes: it would be hashed before
+//! every walk, whatever the changes are.
 
 use std::sync::Arc;
 
@@ -42,6 +45,7 @@ impl State {
         self.know_pool(at, line.pool)
     }
 
+    #[inline(never)]
     pub(super) fn create_reservation(
         &mut self,
         at: At,
@@ -55,10 +59,10 @@ impl State {
         new.channel.map_or(Ok(()), |channel| self.know_channel(at, channel))?;
         new.lines.iter().try_for_each(|line| self.know_line(at, *line))?;
         let terms = (new.source.region().unwrap_or(RegionIx(0)), Terms::of(new));
-        let lines = new.lines.iter().copied().map(new_line).collect();
+        let lines = new.lines.map(|line| new_line(*line));
         let reservation = Reservation::new(no, &new.id, terms, now, new.deadline, lines);
-        let mut hash = hash::reservation(&reservation);
         let entity = hash::owner(hash::Entity::Reservation, no);
+        let mut hash = hash::reservation(entity, &reservation);
         hash = hash.wrapping_add(hash::number(entity, hash::of_reservation::DEADLINE, new.deadline));
         hash =
             hash.wrapping_add(hash::number(entity, hash::of_reservation::VERSION, at.sequence.cast_signed()));
@@ -68,6 +72,7 @@ impl State {
         put(at, &mut self.reservations, reservation)?;
         self.hash = self.hash.wrapping_add(hash);
         work.undo.push(Undo::Reservation(no));
+        work.reservations.push((no, None));
         Ok(())
     }
 
@@ -130,6 +135,7 @@ impl State {
         self.touched(at, no, work).map(|_| ())
     }
 
+    #[inline(never)]
     pub(super) fn open_receipt(
         &mut self,
         at: At,
@@ -146,6 +152,7 @@ impl State {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn add_receipt_line(
         &mut self,
         at: At,
@@ -162,6 +169,7 @@ impl State {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn set_expected_at(
         &mut self,
         at: At,
@@ -178,6 +186,7 @@ impl State {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn draft_transfer(
         &mut self,
         at: At,
@@ -210,6 +219,7 @@ impl State {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn close_transfer(&mut self, at: At, no: OwnerNo, work: &mut Work) -> Result<(), Violation> {
         let transfer = self.transfers.get_mut(no).ok_or_else(|| at.unknown("transfer", no.0))?;
         if transfer.closed {

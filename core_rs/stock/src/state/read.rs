@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::stock::has_id;
 use super::{Document, KnownKey, Receipt, Region, Reservation, Sku, State, Transfer, Warehouse};
 use crate::command::DocumentKind;
 use crate::counters::Cell;
@@ -51,7 +52,8 @@ impl State {
     /// A SKU by name.
     #[must_use]
     pub fn find_sku(&self, id: &str) -> Option<SkuIx> {
-        self.sku_names.get(id).copied()
+        let place = self.sku_names.get(self.sku_names.key(id.as_bytes()), has_id(&self.skus, id))?;
+        u32::try_from(place).ok().map(SkuIx)
     }
 
     /// A SKU.

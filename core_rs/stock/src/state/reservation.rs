@@ -6,6 +6,7 @@ use crate::counters::{ALLOCATION_COUNTERS, AllocationCounter, Counters, LINE_COU
 use crate::event::{DeductionPolicy, NewReservation, Source};
 use crate::few::Few;
 use crate::ids::{ChannelIx, Micros, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, Units, WarehouseIx};
+use crate::limits::COUNTER_MAX;
 use crate::name::Name;
 
 /// What one warehouse holds for one line.
@@ -63,54 +64,44 @@ impl Line {
     /// cancelled + claimed; what is wanted is no part of either; what the line has locked is what its warehouses hold locked (a presale's
     /// deposit will add quota-only locks here); returns never exceed what was shipped.
     ///
-    /// It judges counters that nobody has judged before: a sum that would overflow is more than any counter.
+    /// It judges counters that nobody has judged before: what no counter may be balances never.
     #[must_use]
     pub fn balances(&self) -> bool {
         let counters = self.counters.all();
-        counters.iter().all(|units| *units >= 0) && self.balances_with(&counters)
+        counters.iter().all(|units| (0..=COUNTER_MAX).contains(units)) && self.balances_with(&counters)
     }
 
-    /// The same of a line whose counters, none of which is below zero, are at hand.
+    /// The same of a line whose counters are at hand, and in their range.
     pub(crate) fn balances_with(&self, counters: &[Units; LINE_COUNTERS]) -> bool {
-        let mut held = [0; ALLOCATION_COUNTERS];
+        // The bits of all numbers together: below the bound none is below zero, none too large for a sum of a few.
+        let mut bits = 0;
+        let mut held: [Units; ALLOCATION_COUNTERS] = [0; ALLOCATION_COUNTERS];
         for allocation in &self.allocations {
             for (sum, units) in held.iter_mut().zip(allocation.counters.all()) {
-                match total([*sum, units]) {
-                    Some(more) if units >= 0 => *sum = more,
-                    _ => return false,
-                }
+                *sum = sum.wrapping_add(units);
+                bits |= *sum | units;
             }
+        }
+        if bits.cast_unsigned() >= COUNTER_MAX.cast_unsigned().next_power_of_two() {
+            return false;
         }
         let line = |counter: LineCounter| counters[counter.at()];
         let at = |counter: AllocationCounter| held[counter.at()];
-        let requested = total([
-            line(LineCounter::Locked),
-            line(LineCounter::Deducted),
-            line(LineCounter::Unlocked),
-            line(LineCounter::Expired),
-        ]);
-        let deducted = total([
-            at(AllocationCounter::Allocated),
-            at(AllocationCounter::Picking),
-            at(AllocationCounter::Shipped),
-            line(LineCounter::Cancelled),
-            line(LineCounter::Claimed),
-        ]);
-        let returned = total([line(LineCounter::Returned), at(AllocationCounter::Returning)]);
-        requested == Some(line(LineCounter::Requested))
-            && deducted == Some(line(LineCounter::Deducted))
+        let requested = line(LineCounter::Locked)
+            + line(LineCounter::Deducted)
+            + line(LineCounter::Unlocked)
+            + line(LineCounter::Expired);
+        let deducted = at(AllocationCounter::Allocated)
+            + at(AllocationCounter::Picking)
+            + at(AllocationCounter::Shipped)
+            + line(LineCounter::Cancelled)
+            + line(LineCounter::Claimed);
+        let returned = line(LineCounter::Returned) + at(AllocationCounter::Returning);
+        requested == line(LineCounter::Requested)
+            && deducted == line(LineCounter::Deducted)
             && line(LineCounter::Locked) == at(AllocationCounter::Locked)
-            && returned.is_some_and(|returned| returned <= at(AllocationCounter::Shipped))
+            && returned <= at(AllocationCounter::Shipped)
     }
-}
-
-/// The sum, if there is a number for it.
-fn total<const N: usize>(units: [Units; N]) -> Option<Units> {
-    let (sum, overflow) = units.iter().fold((0_i64, false), |(sum, overflow), units| {
-        let (sum, more) = sum.overflowing_add(*units);
-        (sum, overflow | more)
-    });
-    (!overflow).then_some(sum)
 }
 
 /// How a reservation stands: the first that fits of `RefundDue`, `Locked`, `Deducted`, `Placed`, `Shipped`,
@@ -193,6 +184,16 @@ impl Terms {
     }
 }
 
+/// What stands in [`Terms`] beside the source, or nothing of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Said<'a> {
+    pub(crate) destination: &'a str,
+    pub(crate) max_parcels: u32,
+    pub(crate) channel: Option<ChannelIx>,
+    pub(crate) buyer: u128,
+    pub(crate) attributes: &'a [u8],
+}
+
 /// A reservation. There are millions: what most do not have stands elsewhere.
 #[derive(Clone, Debug)]
 pub struct Reservation {
@@ -242,34 +243,45 @@ impl Reservation {
         }
     }
 
+    /// What is said beside its source.
+    pub(crate) fn said(&self) -> Said<'_> {
+        self.terms.as_deref().map_or(Said::default(), |terms| Said {
+            destination: &terms.destination,
+            max_parcels: terms.max_parcels,
+            channel: terms.channel,
+            buyer: terms.buyer,
+            attributes: &terms.attributes,
+        })
+    }
+
     /// Where it goes beyond its region, in the planner's words; may be empty.
     #[must_use]
     pub fn destination(&self) -> &str {
-        self.terms.as_deref().map_or("", |terms| &terms.destination)
+        self.said().destination
     }
 
     /// The most parcels; 0 for no limit.
     #[must_use]
     pub fn max_parcels(&self) -> u32 {
-        self.terms.as_deref().map_or(0, |terms| terms.max_parcels)
+        self.said().max_parcels
     }
 
     /// The channel.
     #[must_use]
     pub fn channel(&self) -> Option<ChannelIx> {
-        self.terms.as_deref()?.channel
+        self.said().channel
     }
 
     /// The keyed hash of the buyer; 0 for none.
     #[must_use]
     pub fn buyer(&self) -> u128 {
-        self.terms.as_deref().map_or(0, |terms| terms.buyer)
+        self.said().buyer
     }
 
     /// What it says of itself.
     #[must_use]
     pub fn attributes(&self) -> &[u8] {
-        self.terms.as_deref().map_or(&[], |terms| &terms.attributes)
+        self.said().attributes
     }
 
     /// Whether a payment found the units gone.

@@ -19,23 +19,30 @@ pub(crate) struct Sorted<K, V> {
     recent: usize,
 }
 
-/// Never empty, never more than [`PAGE`]. A queue: entries leave at the front as often as they come at the back.
+/// Never empty, never more than [`PAGE`].
 #[derive(Debug)]
 struct Page<K, V> {
     /// The key of the first entry, so that finding a page reads no page.
     first: K,
-    entries: VecDeque<(K, V)>,
+    /// How many have left at the front: they stand there until their room is needed.
+    gone: usize,
+    all: Vec<(K, V)>,
 }
 
 impl<K: Copy + Ord, V> Page<K, V> {
+    /// With room for a whole page from the start, or growing would leave it with room for two.
     fn new(key: K, value: V) -> Self {
-        let mut entries = VecDeque::with_capacity(PAGE);
-        entries.push_back((key, value));
-        Self { first: key, entries }
+        let mut all = Vec::with_capacity(PAGE);
+        all.push((key, value));
+        Self { first: key, gone: 0, all }
     }
 
-    fn is_beyond(&self, at: usize, key: K) -> bool {
-        self.entries.get(at).is_some_and(|(at, _)| *at > key)
+    fn entries(&self) -> &[(K, V)] {
+        self.all.get(self.gone..).unwrap_or_default()
+    }
+
+    fn len(&self) -> usize {
+        self.all.len() - self.gone
     }
 
     /// Where a key stands, or where it would. Mostly that is at the beginning or close to the end: from there it is
@@ -44,26 +51,55 @@ impl<K: Copy + Ord, V> Page<K, V> {
         if self.first >= key {
             return if self.first == key { Ok(0) } else { Err(0) };
         }
-        let (mut high, mut step) = (self.entries.len(), 1);
-        while high > step && self.is_beyond(high - step, key) {
+        let entries = self.entries();
+        let is_beyond = |at: usize| entries.get(at).is_some_and(|(at, _)| *at > key);
+        let (mut high, mut step) = (entries.len(), 1);
+        while high > step && is_beyond(high - step) {
             (high, step) = (high - step, step * 2);
         }
         // The key at `low` is not larger; all from `high` on are.
         let mut low = high.saturating_sub(step);
         while high - low > 1 {
             let middle = low.midpoint(high);
-            if self.is_beyond(middle, key) { high = middle } else { low = middle }
+            if is_beyond(middle) { high = middle } else { low = middle }
         }
-        if self.entries.get(low).is_some_and(|(at, _)| *at == key) { Ok(low) } else { Err(high) }
+        if entries.get(low).is_some_and(|(at, _)| *at == key) { Ok(low) } else { Err(high) }
     }
 
     fn is_full(&self) -> bool {
-        self.entries.len() >= PAGE
+        self.len() >= PAGE
     }
 
-    /// To be called where the first entry may have changed.
-    fn settle(&mut self) {
-        if let Some((first, _)) = self.entries.front() {
+    /// Takes the room back of those that have left.
+    fn compact(&mut self) {
+        self.all.drain(..self.gone);
+        self.gone = 0;
+    }
+
+    /// Takes over what stands in the page behind it: both together fill a page at most.
+    fn take(&mut self, next: &mut Self) {
+        self.compact();
+        self.all.extend(next.all.drain(next.gone..));
+    }
+
+    /// Of a page that is not full.
+    fn insert(&mut self, at: usize, key: K, value: V) {
+        if self.all.len() >= PAGE {
+            self.compact();
+        }
+        self.all.insert(self.gone + at, (key, value));
+        if at == 0 {
+            self.first = key;
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        if at > 0 {
+            self.all.remove(self.gone + at);
+            return;
+        }
+        self.gone += 1;
+        if let Some((first, _)) = self.all.get(self.gone) {
             self.first = *first;
         }
     }
@@ -81,15 +117,15 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     }
 
     pub(crate) fn first(&self) -> Option<(K, V)> {
-        self.pages.front()?.entries.front().copied()
+        self.pages.front()?.entries().first().copied()
     }
 
     fn last(&self) -> Option<(K, V)> {
-        self.pages.back()?.entries.back().copied()
+        self.pages.back()?.all.last().copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, V)> + '_ {
-        self.pages.iter().flat_map(|page| page.entries.iter().copied())
+        self.pages.iter().flat_map(|page| page.entries().iter().copied())
     }
 
     /// The page in which a key stands or would stand; the newest page and the recent one without a search.
@@ -111,7 +147,7 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
             return None;
         }
         let page = self.pages.get(self.page_of(key))?;
-        page.entries.get(page.find(key).ok()?).map(|(_, value)| *value)
+        page.entries().get(page.find(key).ok()?).map(|(_, value)| *value)
     }
 
     /// Notes a new key; where it is known already, its value, and nothing changes.
@@ -122,7 +158,7 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
             let number = self.page_of(key);
             let page = &self.pages[number];
             match page.find(key) {
-                Ok(at) => return Err(page.entries[at].1),
+                Ok(at) => return Err(page.entries()[at].1),
                 Err(at) => self.put(number, at, key, value),
             }
             self.recent = number;
@@ -132,8 +168,8 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     }
 
     fn append(&mut self, key: K, value: V) {
-        match self.pages.back_mut().filter(|page| !page.is_full()) {
-            Some(page) => page.entries.push_back((key, value)),
+        match self.pages.back_mut().filter(|page| page.all.len() < PAGE) {
+            Some(page) => page.all.push((key, value)),
             None => self.pages.push_back(Page::new(key, value)),
         }
     }
@@ -143,29 +179,26 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     fn put(&mut self, number: usize, at: usize, key: K, value: V) {
         let page = &mut self.pages[number];
         if !page.is_full() {
-            page.entries.insert(at, (key, value));
-            page.settle();
+            page.insert(at, key, value);
             return;
         }
+        // Nobody has left a full page.
         let cut = if at > PAGE / 4 * 3 { at } else { PAGE / 2 };
-        // With room for a whole page from the start, or growing would leave it with room for two.
-        let mut upper = VecDeque::with_capacity(PAGE);
-        upper.extend(page.entries.drain(cut..));
+        let mut upper = Vec::with_capacity(PAGE);
+        upper.extend(page.all.drain(cut..));
         if at <= cut && cut < PAGE {
-            page.entries.insert(at, (key, value));
-            page.settle();
+            page.insert(at, key, value);
         } else {
             upper.insert(at - cut, (key, value));
         }
-        let room = |next: &&mut Page<K, V>| next.entries.len() + upper.len() <= PAGE;
-        if let Some(next) = self.pages.get_mut(number + 1).filter(room) {
-            upper.append(&mut next.entries);
-            next.entries = upper;
-            next.settle();
-        } else {
-            let mut page = Page { first: key, entries: upper };
-            page.settle();
-            self.pages.insert(number + 1, page);
+        let Some((first, _)) = upper.first() else { return };
+        let mut upper = Page { first: *first, gone: 0, all: upper };
+        match self.pages.get_mut(number + 1).filter(|next| next.len() + upper.len() <= PAGE) {
+            Some(next) => {
+                upper.take(next);
+                *next = upper;
+            }
+            None => self.pages.insert(number + 1, upper),
         }
     }
 
@@ -174,12 +207,10 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
         self.recent = number;
         let page = self.pages.get_mut(number)?;
         let at = page.find(key).ok()?;
-        let (_, value) = page.entries.remove(at)?;
+        let (_, value) = *page.entries().get(at)?;
+        page.remove(at);
         self.len -= 1;
-        if at == 0 {
-            page.settle();
-        }
-        if page.entries.len() <= PAGE / 4 {
+        if page.len() <= PAGE / 4 {
             self.join(number);
         }
         Some(value)
@@ -192,18 +223,18 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
 
     /// Drops a page that has become empty, and joins one that has become small with its neighbour.
     fn join(&mut self, number: usize) {
-        if self.pages.get(number).is_some_and(|page| page.entries.is_empty()) {
+        if self.pages.get(number).is_some_and(|page| page.entries().is_empty()) {
             self.pages.remove(number);
             return;
         }
         let room = |number: usize| {
             let pair = self.pages.get(number).zip(self.pages.get(number + 1));
-            pair.is_some_and(|(a, b)| a.entries.len() + b.entries.len() <= PAGE / 2)
+            pair.is_some_and(|(a, b)| a.len() + b.len() <= PAGE / 2)
         };
         let lower = [Some(number), number.checked_sub(1)].into_iter().flatten().find(|number| room(*number));
         let Some(lower) = lower else { return };
         let Some(mut upper) = self.pages.remove(lower + 1) else { return };
-        self.pages[lower].entries.append(&mut upper.entries);
+        self.pages[lower].take(&mut upper);
     }
 
     /// Changes a value, to see that it is missed.
@@ -212,7 +243,8 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
         let number = self.page_of(key);
         let page = self.pages.get_mut(number)?;
         let at = page.find(key).ok()?;
-        page.entries.get_mut(at).map(|(_, value)| value)
+        let at = page.gone + at;
+        page.all.get_mut(at).map(|(_, value)| value)
     }
 }
 
@@ -239,9 +271,9 @@ mod tests {
         assert!(list.iter().eq(twin.iter().map(|(key, value)| (*key, *value))));
         assert_eq!((list.len(), list.first()), (twin.len(), twin.first_key_value().map(|(k, v)| (*k, *v))));
         for page in &list.pages {
-            assert!((1..=PAGE).contains(&page.entries.len()));
-            assert_eq!(page.entries.front().map(|(key, _)| *key), Some(page.first));
-            assert_eq!(page.entries.capacity(), PAGE);
+            assert!((1..=PAGE).contains(&page.entries().len()));
+            assert_eq!(page.entries().first().map(|(key, _)| *key), Some(page.first));
+            assert_eq!(page.all.capacity(), PAGE);
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Cells;
 use crate::counters::{Cell, POOL_COUNTERS, PoolCounter, SKU_COUNTERS, SkuCounter};
 use crate::event::DeductionPolicy;
+use crate::few::Few;
 use crate::ids::{OwnerNo, PoolIx, Units, WarehouseIx};
 
 /// The counters of one SKU in one pool.
@@ -30,8 +31,8 @@ pub struct Sku {
     pub policy: Option<DeductionPolicy>,
     /// By warehouse; only where it ever was.
     pub(crate) cells: Cells,
-    /// By pool, sorted by pool; only those that ever sold it.
-    pub(crate) pools: Vec<(PoolIx, PoolCell)>,
+    /// By pool, sorted by pool; only those that ever sold it, mostly one.
+    pub(crate) pools: Few<(PoolIx, PoolCell)>,
     /// Its own, by [`SkuCounter`].
     pub(crate) counters: [Units; SKU_COUNTERS],
     /// Receipts that still expect some of it, in the order of their numbers.
@@ -45,7 +46,7 @@ impl Sku {
             category,
             policy,
             cells: Cells::default(),
-            pools: Vec::new(),
+            pools: Few::new(),
             counters: [0; SKU_COUNTERS],
             inbound: Vec::new(),
         }
@@ -86,4 +87,9 @@ impl Sku {
     pub fn inbound(&self) -> &[OwnerNo] {
         &self.inbound
     }
+}
+
+/// Whether the SKU at a place has this id.
+pub(super) fn has_id(skus: &[Sku], id: &str) -> impl Fn(usize) -> bool {
+    move |place| skus.get(place).is_some_and(|sku| *sku.id == *id)
 }

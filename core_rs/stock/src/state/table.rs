@@ -2,6 +2,7 @@
 //! so that no command waits while millions of entries are moved.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -68,10 +69,14 @@ impl<V> Default for Owners<V> {
     }
 }
 
+fn at<V>(pages: &[Vec<V>], place: usize) -> Option<&V> {
+    pages.get(place / PAGE)?.get(place % PAGE)
+}
+
 impl<V: Owner> Owners<V> {
     /// The n-th.
     pub(crate) fn at(&self, place: usize) -> Option<&V> {
-        self.pages.get(place / PAGE)?.get(place % PAGE)
+        at(&self.pages, place)
     }
 
     /// How many came before.
@@ -115,12 +120,15 @@ impl<V: Owner> Owners<V> {
     pub(crate) fn push(&mut self, owner: V) -> bool {
         let (no, place) = (owner.no(), self.len);
         let last = place.checked_sub(1).and_then(|last| self.at(last));
-        let key = self.names.key(owner.name());
-        if last.is_some_and(|last| last.no() >= no) || self.named(key, owner.name()).is_some() {
+        let Some(short) = u32::try_from(place).ok().filter(|place| *place < u32::MAX) else { return false };
+        if last.is_some_and(|last| last.no() >= no) {
             return false;
         }
-        let Some(short) = u32::try_from(place).ok().filter(|place| *place < u32::MAX) else { return false };
-        self.names.insert(key, short);
+        let (pages, name) = (&self.pages, owner.name());
+        let same = |place| at(pages, place).is_some_and(|owner| owner.name() == name);
+        if !self.names.insert(self.names.key(name), short, same) {
+            return false;
+        }
         self.numbers.insert(no, short);
         if place.is_multiple_of(PAGE) {
             self.pages.push(Vec::with_capacity(PAGE));
@@ -224,12 +232,12 @@ impl<V: Owner> Assembled<V> {
         for (shard, named) in named.into_iter().enumerate() {
             let mut slots = Slots::with_room(named.len());
             for slot in named {
-                let owner = owners.at(slot.place());
-                let same = |place| owners.at(place).map(Owner::name) == owner.map(Owner::name);
-                if let Some(owner) = owner.filter(|_| slots.find(slot.hash(), same).is_some()) {
-                    return Err(owner.no());
+                let Some(owner) = owners.at(slot.place()) else { continue };
+                let same = |place| owners.at(place).is_some_and(|other| other.name() == owner.name());
+                match slots.find(slot.hash(), same) {
+                    Ok(_) => return Err(owner.no()),
+                    Err(at) => slots.insert(at, slot, &mut Vec::new()),
                 }
-                slots.insert(slot, &mut Vec::new());
             }
             owners.names.shards[shard] = slots;
         }
@@ -240,9 +248,14 @@ impl<V: Owner> Assembled<V> {
 /// Numbers that only grow, to places that are counted: of every 64 numbers which are taken, and the place of
 /// the first that is. Next to nothing a number, and one look.
 #[derive(Debug)]
-struct Places(Box<[HashMap<u64, Run, Numbers>]>);
+struct Places {
+    /// All but the newest.
+    runs: Box<[HashMap<u64, Run, Numbers>]>,
+    /// The run of the number that came last, if it is not empty: the next one mostly stands in it too.
+    newest: (u64, Run),
+}
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Run {
     taken: u64,
     first: u32,
@@ -250,7 +263,7 @@ struct Run {
 
 impl Default for Places {
     fn default() -> Self {
-        Self((0..SHARDS).map(|_| HashMap::default()).collect())
+        Self { runs: (0..SHARDS).map(|_| HashMap::default()).collect(), newest: (0, Run::default()) }
     }
 }
 
@@ -265,24 +278,36 @@ impl Places {
 
     fn get(&self, no: OwnerNo) -> Option<usize> {
         let (number, bit) = Self::split(no);
-        let run = self.0[Self::shard(number)].get(&number)?;
+        let run = if number == self.newest.0 {
+            self.newest.1
+        } else {
+            *self.runs[Self::shard(number)].get(&number)?
+        };
         let before = (run.taken & (bit - 1)).count_ones();
         (run.taken & bit != 0).then_some(run.first as usize + before as usize)
     }
 
     fn insert(&mut self, no: OwnerNo, place: u32) {
         let (number, bit) = Self::split(no);
-        let run = self.0[Self::shard(number)].entry(number);
-        run.or_insert(Run { taken: 0, first: place }).taken |= bit;
+        if number != self.newest.0 || self.newest.1.taken == 0 {
+            let begun = self.runs[Self::shard(number)].remove(&number);
+            let newest = (number, begun.unwrap_or(Run { taken: 0, first: place }));
+            let (before, run) = std::mem::replace(&mut self.newest, newest);
+            if run.taken != 0 {
+                self.runs[Self::shard(before)].insert(before, run);
+            }
+        }
+        self.newest.1.taken |= bit;
     }
 
     fn remove(&mut self, no: OwnerNo) {
         let (number, bit) = Self::split(no);
-        let shard = &mut self.0[Self::shard(number)];
-        if let Some(run) = shard.get_mut(&number) {
-            run.taken &= !bit;
-            if run.taken == 0 {
-                shard.remove(&number);
+        if number == self.newest.0 {
+            self.newest.1.taken &= !bit;
+        } else if let Entry::Occupied(mut run) = self.runs[Self::shard(number)].entry(number) {
+            run.get_mut().taken &= !bit;
+            if run.get().taken == 0 {
+                run.remove();
             }
         }
     }

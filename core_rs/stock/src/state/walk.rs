@@ -78,8 +78,8 @@ fn add_warehouse(sum: &mut Sum, ix: u32, warehouse: &Warehouse) {
 /// What a reservation contributes, with all of its lines.
 pub(crate) fn reservation_contribution(reservation: &Reservation) -> u64 {
     let mut sum = Sum(0);
-    sum.add(hash::reservation(reservation));
     let entity = hash::owner(Entity::Reservation, reservation.no);
+    sum.add(hash::reservation(entity, reservation));
     for (field, value) in [
         (of_reservation::DEADLINE, reservation.deadline),
         (of_reservation::EXTENSIONS, i64::from(reservation.extensions)),
@@ -94,7 +94,7 @@ pub(crate) fn reservation_contribution(reservation: &Reservation) -> u64 {
         sum.add(hash::counters(entity, &line.counters.all()));
         for (position, allocation) in line.allocations.iter().enumerate() {
             let entity = hash::allocation(reservation.no, number, position);
-            sum.add(hash::allocated_at(entity, allocation));
+            sum.add(hash::allocated_at(entity, allocation.warehouse));
             sum.add(hash::counters(entity, &allocation.counters.all()));
         }
     }

@@ -25,7 +25,7 @@ impl At {
 }
 
 /// How to undo a step.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Undo {
     /// By the inverse of the movement that is this change of the event.
     Movement(usize),
@@ -40,6 +40,13 @@ pub(super) enum Undo {
     ReceiptExpectedAt(OwnerNo, Micros),
     Transfer(OwnerNo),
     TransferClosed(OwnerNo),
+    /// The last step on master data.
+    Master,
+}
+
+/// How to undo a step on master data. It owns what it needs, so it stands apart from the steps that are common.
+#[derive(Debug)]
+pub(super) enum Master {
     Document(Box<(DocumentKind, Arc<str>, Option<Document>)>),
     Sku,
     SkuLive(SkuIx, Arc<str>, Option<DeductionPolicy>),
@@ -59,8 +66,6 @@ pub(super) struct Touched {
     pub(super) deadline: Micros,
     pub(super) extensions: u32,
     pub(super) refund_due: bool,
-    /// Where the index of deadlines has it.
-    pub(super) due: Option<Micros>,
 }
 
 impl Touched {
@@ -76,8 +81,8 @@ impl Touched {
             deadline: reservation.deadline,
             extensions: reservation.extensions,
             refund_due: reservation.refund_due(),
-            due: reservation.due(),
         }));
+        work.reservations.push((reservation.no, reservation.due()));
         let delta = sequence.wrapping_sub(reservation.version).cast_signed();
         reservation.version = sequence;
         let entity = hash::owner(hash::Entity::Reservation, reservation.no);
@@ -90,6 +95,10 @@ impl Touched {
 pub(super) struct Work {
     /// In the order of the steps.
     pub(super) undo: Vec<Undo>,
+    /// In the order of theirs.
+    pub(super) masters: Vec<Master>,
+    /// Reservations that are created or changed, and where the index of deadlines has them.
+    pub(super) reservations: Vec<(OwnerNo, Option<Micros>)>,
     /// Lines of receipts whose expectations changed.
     pub(super) arrivals: Vec<(OwnerNo, LineNo)>,
     /// Whether the event has created an owner.
@@ -101,14 +110,27 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// A step on master data was made.
+    pub(super) fn made(&mut self, step: Master) {
+        self.undo.push(Undo::Master);
+        self.masters.push(step);
+    }
+
     pub(super) fn clear(&mut self) {
-        // A sweep of thousands of locks should not keep its memory for ever.
-        const KEPT: usize = 4_096;
-        self.undo.clear();
-        self.undo.shrink_to(KEPT);
-        self.arrivals.clear();
-        self.arrivals.shrink_to(KEPT);
+        clear(&mut self.undo);
+        clear(&mut self.masters);
+        clear(&mut self.reservations);
+        clear(&mut self.arrivals);
         self.created = false;
         self.horizon = None;
+    }
+}
+
+/// A sweep of thousands of locks should not keep its memory for ever.
+fn clear<T>(list: &mut Vec<T>) {
+    const KEPT: usize = 4_096;
+    list.clear();
+    if list.capacity() > KEPT {
+        list.shrink_to(KEPT);
     }
 }
