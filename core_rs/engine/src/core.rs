@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
 use lockstock_stock::event::Event;
 use lockstock_stock::ids::{Micros, Sequence};
@@ -166,19 +167,33 @@ impl Core {
         }
     }
 
-    /// One command.
-    pub fn step(&mut self, shared: &Shared, request: Request<'_>, now: Micros) -> Reply {
-        if !self.writable(shared) {
-            return Reply::Refused(Refusal::Draining {});
+    /// One command; what became of it is told before the next.
+    pub fn step(
+        &mut self,
+        shared: &Shared,
+        request: &mut Request<'_>,
+        now: Micros,
+        tell: &mut impl FnMut(Reply<View<'_>>),
+    ) {
+        let reply = if self.writable(shared) {
+            self.machine.step(request, now, &mut self.events)
+        } else {
+            Reply::Refused(Refusal::Draining {})
+        };
+        match &reply {
+            Reply::Done(_) => {}
+            Reply::Known { .. } => {
+                shared.meters.repeated.fetch_add(1, Ordering::Relaxed);
+            }
+            Reply::Refused(refusal) => {
+                shared.meters.refusal(refusal.reason());
+                if refusal.reason() == Reason::InvariantViolated {
+                    shared.health.violated(&refusal.message());
+                }
+            }
         }
-        let reply = self.machine.step(request, now, &mut self.events);
+        tell(reply);
         self.absorb(shared);
-        if let Reply::Refused(refusal) = &reply
-            && refusal.reason() == Reason::InvariantViolated
-        {
-            shared.health.violated(&refusal.message());
-        }
-        reply
     }
 
     /// Hands the buffer over and leaves an empty one.
@@ -216,6 +231,7 @@ impl Core {
                 shared
                     .fail(&format!("the record of sequence {} is too long to be journalled", event.sequence));
             }
+            self.machine.reuse(event);
         }
         let added = (self.buffer.bytes.len() - before) as u64;
         if added > 0 {

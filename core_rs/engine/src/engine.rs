@@ -1,14 +1,14 @@
 //! The face of the engine.
 
 use std::path::Path;
+use std::slice::IterMut;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use std::vec::IntoIter;
 
 use lockstock_journal::disk::Disk;
-use lockstock_stock::answer::Answer;
+use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
 use lockstock_stock::event::{Event, Fingerprint};
 use lockstock_stock::ids::{Micros, Sequence};
@@ -94,29 +94,8 @@ impl Drop for Owner {
     }
 }
 
-/// Commands on their way to the lock, judged: let in, or refused at the door.
-struct Chunk<'r, 'a> {
-    requests: &'r mut IntoIter<Request<'a>>,
-    refused: IntoIter<Option<Refusal>>,
-}
-
-impl<'a> Chunk<'_, 'a> {
-    fn is_empty(&self) -> bool {
-        self.refused.as_slice().is_empty()
-    }
-
-    fn next(&mut self) -> Option<Result<Request<'a>, Refusal>> {
-        // Its own end first: the requests go on behind it.
-        let (refused, request) = (self.refused.next()?, self.requests.next()?);
-        Some(refused.map_or(Ok(request), Err))
-    }
-
-    /// The next one, if it is refused.
-    fn next_refused(&mut self) -> Option<Refusal> {
-        self.refused.as_slice().first()?.as_ref()?;
-        self.next()?.err()
-    }
-}
+/// A command on its way to the lock: let in, or refused before it got there.
+type Judged<'a> = Result<Request<'a>, Refusal>;
 
 impl Engine {
     /// Opens or creates the data directory of `config` and recovers what is in it.
@@ -128,45 +107,57 @@ impl Engine {
         &self.owner.shared
     }
 
-    /// Runs requests in order, each its own step. Replies may leave once `seen` is durable. Whoever does not wait with
-    /// [`Engine::wait_durable`] calls [`Engine::journal`] when it has nothing more that could share the sync.
-    pub fn execute(&self, requests: Vec<Request<'_>>) -> Executed {
-        let mut replies = Vec::with_capacity(requests.len());
+    /// Runs requests in order, each its own step; what was refused before it came here is told in its place. `tell` is
+    /// called once for each, in order, nearly always under the engine's lock: it must be short. What it is told may leave
+    /// once the sequence that is returned is durable, the newest that any of them saw; 0 where none saw anything.
+    /// Whoever does not wait with [`Engine::wait_durable`] calls [`Engine::journal`] when it has nothing more that could
+    /// share the sync.
+    pub fn run(&self, asked: &mut [Judged<'_>], mut tell: impl FnMut(Reply<View<'_>>)) -> Sequence {
         let mut seen = 0;
-        let mut rest = requests.into_iter();
-        while !rest.as_slice().is_empty() {
-            let refused = self.admit(rest.as_slice()).into_iter();
-            let mut chunk = Chunk { requests: &mut rest, refused };
-            while !chunk.is_empty() {
-                seen = seen.max(self.hold(&mut chunk, &mut replies));
+        for chunk in asked.chunks_mut(HOLD_COMMANDS_MAX) {
+            self.admit(chunk);
+            let mut chunk = chunk.iter_mut();
+            while !chunk.as_slice().is_empty() {
+                seen = seen.max(self.hold(&mut chunk, &mut tell));
             }
         }
-        self.count(&replies);
+        seen
+    }
+
+    /// The same for whoever keeps the answers.
+    pub fn execute(&self, requests: Vec<Request<'_>>) -> Executed {
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut asked: Vec<_> = requests.into_iter().map(Ok).collect();
+        let seen = self.run(&mut asked, |reply| replies.push(reply.kept()));
         Executed { replies, seen }
     }
 
     /// Judges a hold's worth of commands in order; those let in count as waiting until they had the lock.
-    fn admit(&self, requests: &[Request<'_>]) -> Vec<Option<Refusal>> {
+    fn admit(&self, chunk: &mut [Judged<'_>]) {
         let shared = self.shared();
         let load = shared.load();
         let mut ahead = 0;
-        let judge = |request: &Request<'_>| {
+        for judged in chunk {
+            let Ok(request) = judged else { continue };
             let load = Load { records: load.records.saturating_add(ahead), ..load };
-            let refused = shared.admission.judge(request.command.promises(), load).err();
-            ahead += u64::from(refused.is_none());
-            refused
-        };
-        let refused = requests.iter().take(HOLD_COMMANDS_MAX).map(judge).collect();
+            match shared.admission.judge(request.command.promises(), load) {
+                Ok(()) => ahead += 1,
+                Err(refusal) => {
+                    shared.meters.refusal(refusal.reason());
+                    *judged = Err(refusal);
+                }
+            }
+        }
         shared.waiting.fetch_add(ahead, Ordering::Relaxed);
-        refused
     }
 
     /// One hold of the lock; the newest sequence it saw.
-    fn hold(&self, chunk: &mut Chunk<'_, '_>, replies: &mut Vec<Reply>) -> Sequence {
-        while let Some(refusal) = chunk.next_refused() {
-            replies.push(Reply::Refused(refusal));
+    fn hold(&self, chunk: &mut IterMut<'_, Judged<'_>>, tell: &mut impl FnMut(Reply<View<'_>>)) -> Sequence {
+        while let [Err(refusal), ..] = chunk.as_slice() {
+            tell(Reply::Refused(refusal.clone()));
+            chunk.next();
         }
-        if chunk.is_empty() {
+        if chunk.as_slice().is_empty() {
             return 0;
         }
         let shared = self.shared();
@@ -176,18 +167,18 @@ impl Engine {
         let (now, _) = core.begin(shared);
         let mut steps = 0;
         while steps == 0 || begun.elapsed() < HOLD_TIME_MAX {
-            let Some(judged) = chunk.next() else { break };
-            replies.push(match judged {
-                Err(refusal) => Reply::Refused(refusal),
-                Ok(request) => {
+            match chunk.next() {
+                None => break,
+                Some(Err(refusal)) => tell(Reply::Refused(refusal.clone())),
+                Some(Ok(request)) => {
                     steps += 1;
-                    core.step(shared, request, now)
+                    core.step(shared, request, now, tell);
                 }
-            });
+            }
         }
         shared.waiting.fetch_sub(steps, Ordering::Relaxed);
         drop(watch);
-        self.leave(core, begun, !chunk.is_empty())
+        self.leave(core, begun, !chunk.as_slice().is_empty())
     }
 
     /// Leaves the lock; the newest sequence seen. `more`: this thread comes again at once, so whoever waits goes first,
@@ -208,19 +199,6 @@ impl Engine {
         }
         shared.meters.hold.observe_since(begun);
         seen
-    }
-
-    fn count(&self, replies: &[Reply]) {
-        let meters = &self.shared().meters;
-        for reply in replies {
-            match reply {
-                Reply::Done(_) => {}
-                Reply::Known { .. } => {
-                    meters.repeated.fetch_add(1, Ordering::Relaxed);
-                }
-                Reply::Refused(refusal) => meters.refusal(refusal.reason()),
-            }
-        }
     }
 
     /// A read at one sequence, with the time: what it returns may leave once that sequence is durable. The
@@ -246,13 +224,19 @@ impl Engine {
         self.shared().core.lock().now()
     }
 
-    /// What a repeated key is answered with: the first answer. The sequence must be durable.
-    pub fn recall(&self, sequence: Sequence, fingerprint: &Fingerprint) -> Result<Answer, RecallError> {
+    /// What a repeated key is answered with: the first answer, shown under the engine's lock. The sequence must be
+    /// durable.
+    pub fn recall<R>(
+        &self,
+        sequence: Sequence,
+        fingerprint: &Fingerprint,
+        show: impl FnOnce(View<'_>) -> R,
+    ) -> Result<R, RecallError> {
         let event = self.event(sequence)?;
         if let Some(field) = first_difference(&event.fingerprint, fingerprint) {
             return Err(RecallError::Reused { field, sequence });
         }
-        Ok(self.shared().core.lock().state().answer(&event))
+        Ok(show(self.shared().core.lock().state().answer(&event)))
     }
 
     /// A durable event as it was journalled.

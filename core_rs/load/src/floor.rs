@@ -1,6 +1,7 @@
 //! The floors: what the machine itself costs. Nothing durable is faster than the sync, no lock than the stock
 //! rule alone.
 
+use std::fmt::Debug;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -119,8 +120,8 @@ pub fn lock(commands: u64, skus: u64) -> Result<LockFloor> {
                 })
                 .collect();
             let began = Instant::now();
-            for request in requests {
-                done(machine.step(request, NOW, &mut events))?;
+            for mut request in requests {
+                done(machine.step(&mut request, NOW, &mut events))?;
             }
             spent += began.elapsed();
             events.clear();
@@ -147,12 +148,12 @@ fn shop(skus: u64) -> Result<Machine> {
     documents.extend(
         ids.iter().map(|id| document(DocumentKind::Sku, id, Live::Sku { category: "", policy: None })),
     );
-    done(machine.step(request(1 << 41, Command::PutDocuments { documents }), NOW, &mut events))?;
+    done(machine.step(&mut request(1 << 41, Command::PutDocuments { documents }), NOW, &mut events))?;
     for (number, chunk) in (0_u64..).zip(ids.chunks(1_000)) {
         let lines =
             chunk.iter().map(|sku| StockLine { sku, warehouse: "WH", quantity: 1_000_000_000 }).collect();
         let command = Command::Adjust { adjustment: Adjustment::OtherReceipt, lines };
-        done(machine.step(request((1 << 40) + number, command), NOW, &mut events))?;
+        done(machine.step(&mut request((1 << 40) + number, command), NOW, &mut events))?;
     }
     Ok(machine)
 }
@@ -182,7 +183,7 @@ fn request(number: u64, command: Command<'_>) -> Request<'_> {
     Request { service: Service::Stock, key, fingerprint, reason: "", document: "", command }
 }
 
-fn done(reply: Reply) -> Result<()> {
+fn done<A: Debug>(reply: Reply<A>) -> Result<()> {
     match reply {
         Reply::Done(_) => Ok(()),
         other => Err(format!("the floor was refused: {other:?}").into()),

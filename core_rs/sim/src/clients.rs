@@ -119,7 +119,7 @@ impl Ledger {
 /// A repeated request gets the first answer; with another body it is told so.
 pub fn recalled(engine: &Engine, entry: &Entry, asked: &Fingerprint) -> Result<(), String> {
     let sequence = entry.sequence;
-    match engine.recall(sequence, asked) {
+    match engine.recall(sequence, asked, |answer| answer.kept()) {
         Ok(_) if *asked != entry.fingerprint => {
             Err(format!("a request with another body got the answer of sequence {sequence}"))
         }

@@ -154,7 +154,7 @@ impl World {
                 return Err(format!("the journal has {key:032x} at {sequence}, where nobody was granted it"));
             };
             found += 1;
-            let answer = replayed.state.answer(event);
+            let answer = replayed.state.answer(event).kept();
             if answer != entry.answer {
                 let first = &entry.answer;
                 return Err(format!("the answer of {sequence} was {first:?} and is now {answer:?}"));

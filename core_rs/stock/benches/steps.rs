@@ -66,7 +66,9 @@ fn run_all(machine: &mut Machine, requests: Vec<Request<'_>>) -> Vec<Event> {
 fn decide_a_lock(bencher: Bencher<'_, '_>, warehouses: usize) {
     let (machine, _) = shop(warehouses);
     let lock = request(7, wanted("r"));
-    bencher.bench_local(|| decide(machine.state(), machine.limits(), black_box(&lock), NOW).unwrap());
+    bencher.bench_local(|| {
+        decide(machine.state(), machine.limits(), black_box(&lock), NOW, Vec::new()).unwrap()
+    });
 }
 
 /// Applying alone: every event of the shop and its locks, onto an empty state. This is replay without bytes.

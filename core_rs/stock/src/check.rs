@@ -166,42 +166,39 @@ pub fn key(text: &str) -> Result<RequestKey, Refusal> {
 
 fn parse_key(text: &str) -> Option<RequestKey> {
     let text: &[u8; KEY_LETTERS] = text.as_bytes().try_into().ok()?;
-    let (mut halves, mut seen) = ([0_u64; 2], 0);
-    for (half, from, to) in KEY_GROUPS {
+    let mut digits = [0; KEY_DIGITS];
+    for (from, at, length) in KEY_GROUPS {
         if from > 0 && text[from - 1] != b'-' {
             return None;
         }
-        for letter in &text[from..to] {
-            let digit = HEX[usize::from(*letter)];
-            seen |= digit;
-            halves[half] = halves[half] << 4 | u64::from(digit);
-        }
+        digits[at..at + length].copy_from_slice(&text[from..from + length]);
     }
-    let [high, low] = halves;
-    let (version, variant) = (high >> 12 & 0xf, low >> 62);
-    let key = RequestKey::from(high) << 64 | RequestKey::from(low);
+    // All at once, without a branch a letter.
+    let mut seen = 0;
+    for digit in &mut digits {
+        let (decimal, letter) = (digit.wrapping_sub(b'0'), (*digit | 0x20).wrapping_sub(b'a'));
+        *digit = if decimal < 10 {
+            decimal
+        } else if letter < 6 {
+            letter + 10
+        } else {
+            NO_DIGIT
+        };
+        seen |= *digit;
+    }
+    let key = RequestKey::from_be_bytes(std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1]));
+    let (version, variant) = (key >> 76 & 0xf, key >> 62 & 0b11);
     (seen < NO_DIGIT && version == 7 && variant == 0b10).then_some(key)
 }
 
 const KEY_LETTERS: usize = 36;
-/// In which half the digits of a group count and where they stand, with a dash before each group but the first.
-const KEY_GROUPS: [(usize, usize, usize); 5] = [(0, 0, 8), (0, 9, 13), (0, 14, 18), (1, 19, 23), (1, 24, 36)];
-
+const KEY_DIGITS: usize = 32;
+/// Where the digits of a group stand among the letters, with a dash before each group but the first, where among the
+/// digits, and how many they are.
+const KEY_GROUPS: [(usize, usize, usize); 5] = [(0, 0, 8), (9, 8, 4), (14, 12, 4), (19, 16, 4), (24, 20, 12)];
 const DIGITS: [u8; 16] = *b"0123456789abcdef";
 /// What no digit has.
 const NO_DIGIT: u8 = 0x10;
-/// The digits by their letters, of either case.
-const HEX: [u8; 256] = {
-    let mut hex = [NO_DIGIT; 256];
-    let mut digit = 0;
-    while digit < NO_DIGIT {
-        let letter = DIGITS[digit as usize];
-        hex[letter as usize] = digit;
-        hex[letter.to_ascii_uppercase() as usize] = digit;
-        digit += 1;
-    }
-    hex
-};
 
 /// The canonical text form of a request id.
 #[must_use]
@@ -214,8 +211,8 @@ pub fn key_text(key: RequestKey) -> String {
 pub fn key_letters(key: RequestKey) -> [u8; KEY_LETTERS] {
     let mut letters = [b'-'; KEY_LETTERS];
     let mut bytes = key.to_be_bytes().into_iter();
-    for (_, from, to) in KEY_GROUPS {
-        let (pairs, _) = letters[from..to].as_chunks_mut();
+    for (from, _, length) in KEY_GROUPS {
+        let (pairs, _) = letters[from..from + length].as_chunks_mut();
         for (pair, byte) in pairs.iter_mut().zip(&mut bytes) {
             *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
         }

@@ -1,6 +1,6 @@
 //! The state machine as the engine drives it: recognise, sweep, decide, check, apply.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, View};
 use crate::command::Request;
 use crate::counters::Counter;
 use crate::decide::{checkpoint, decide, subject, sweep};
@@ -21,11 +21,11 @@ const FORGET_PER_SWEEP: usize = 4_096;
 const FORGET_SLACK_MS: u64 = 1_000;
 const MICROS_PER_MS: Micros = 1_000;
 
-/// What became of a request.
+/// What became of a request; an answer is looked at in passing ([`View`]) or kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum Reply<A = Answer> {
     /// It was done now.
-    Done(Answer),
+    Done(A),
     /// Its key was used before.
     Known {
         /// By this event.
@@ -37,19 +37,33 @@ pub enum Reply {
     Refused(Refusal),
 }
 
+impl Reply<View<'_>> {
+    /// The same for whoever outlives the state.
+    #[must_use]
+    pub fn kept(self) -> Reply {
+        match self {
+            Self::Done(answer) => Reply::Done(answer.kept()),
+            Self::Known { sequence, same } => Reply::Known { sequence, same },
+            Self::Refused(refusal) => Reply::Refused(refusal),
+        }
+    }
+}
+
 /// A state, and the rules it is driven by.
 #[derive(Debug)]
 pub struct Machine {
     state: State,
     limits: Limits,
     failed: Option<Violation>,
+    /// The changes' list of an event that is gone, empty: it serves the next command.
+    room: Vec<Change>,
 }
 
 impl Machine {
     /// A machine over a state that was recovered, or over an empty one.
     #[must_use]
     pub const fn new(state: State, limits: Limits) -> Self {
-        Self { state, limits, failed: None }
+        Self { state, limits, failed: None, room: Vec::new() }
     }
 
     /// The state.
@@ -71,56 +85,63 @@ impl Machine {
         self.failed.as_ref()
     }
 
-    /// Runs a request. The events to be journalled, in order, are pushed; a refused request may still have
-    /// swept locks that were due.
-    #[allow(clippy::needless_pass_by_value, reason = "a request is run once")]
-    pub fn step(&mut self, mut request: Request<'_>, now: Micros, events: &mut Vec<Event>) -> Reply {
+    /// Runs a request, whose fingerprint becomes the event's. The events to be journalled, in order, are pushed; a
+    /// refused request may still have swept locks that were due.
+    pub fn step<'m>(
+        &'m mut self,
+        request: &mut Request<'_>,
+        now: Micros,
+        events: &'m mut Vec<Event>,
+    ) -> Reply<View<'m>> {
         let now = now.max(self.state.clock());
-        match self.recognise(&request, now) {
-            Ok(None) => {}
-            Ok(Some(reply)) => return reply,
-            Err(refusal) => return Reply::Refused(refusal),
+        if let Some(reply) = self.recognise(request, now) {
+            return reply;
         }
-        match self.run(&mut request, now, events) {
-            Ok(answer) => Reply::Done(answer),
+        match self.run(request, now, events) {
+            Ok(event) => Reply::Done(self.state.answer(event)),
             Err(refusal) => Reply::Refused(refusal),
         }
     }
 
-    fn recognise(&self, request: &Request<'_>, now: Micros) -> Result<Option<Reply>, Refusal> {
+    /// What a key is answered with that was used before, or cannot be told from one that was.
+    fn recognise<A>(&self, request: &Request<'_>, now: Micros) -> Option<Reply<A>> {
         if request.key == 0 {
-            return Ok(None);
+            return None;
         }
         let (stamp, horizon) = (stamp_ms(request.key), self.state.horizon_ms());
         if stamp > in_ms(now) + KEY_AHEAD_MS_MAX {
-            return Err(Refusal::RequestIdAhead {});
+            return Some(Reply::Refused(Refusal::RequestIdAhead {}));
         }
         if let Some(known) = self.state.known_key(request.key) {
             let same = known.digest == request.fingerprint.digest;
-            return Ok(Some(Reply::Known { sequence: known.sequence, same }));
+            return Some(Reply::Known { sequence: known.sequence, same });
         }
         // Nothing was ever forgotten while the horizon is zero.
-        if horizon > 0 && stamp <= horizon { Err(Refusal::RequestTooOld { horizon }) } else { Ok(None) }
+        if horizon > 0 && stamp <= horizon {
+            Some(Reply::Refused(Refusal::RequestTooOld { horizon }))
+        } else {
+            None
+        }
     }
 
-    fn run(
+    fn run<'e>(
         &mut self,
         request: &mut Request<'_>,
         now: Micros,
-        events: &mut Vec<Event>,
-    ) -> Result<Answer, Refusal> {
+        events: &'e mut Vec<Event>,
+    ) -> Result<&'e Event, Refusal> {
         // After a violation nothing is swept that a command does not need: one bad lock must not refuse all.
         let mut swept = if self.failed.is_none() { self.expire_due(now, SWEEP_PER_STEP, events)? } else { 0 };
         self.expire_subject(request, now, events)?;
         loop {
-            let decided = decide(&self.state, &self.limits, request, now);
+            let room = std::mem::take(&mut self.room);
+            let decided = decide(&self.state, &self.limits, request, now, room);
             if !falls_short(&decided) || !self.due(now) {
                 let mut event = decided?;
                 event.fingerprint = std::mem::take(&mut request.fingerprint);
                 self.accept(&event).map_err(violated)?;
-                let answer = self.state.answer(&event);
                 events.push(event);
-                return Ok(answer);
+                return Ok(&events[events.len() - 1]);
             }
             if swept >= SWEEP_PER_COMMAND {
                 return Err(Refusal::SweepBehind { swept });
@@ -179,6 +200,17 @@ impl Machine {
         self.state.apply(event).inspect_err(|violation| {
             self.failed.get_or_insert_with(|| violation.clone());
         })
+    }
+
+    /// Takes an event back that nobody needs any more.
+    pub fn reuse(&mut self, event: Event) {
+        // One of thousands of lines should not keep its memory for ever.
+        const KEPT: usize = 64;
+        let mut room = event.changes;
+        if room.capacity() <= KEPT {
+            room.clear();
+            self.room = room;
+        }
     }
 
     /// At most one SWEEP event: up to `limit` due locks expire, old keys are forgotten. The locks swept.
@@ -286,7 +318,7 @@ mod tests {
             ),
         ];
         let mut events = Vec::new();
-        let reply = machine.step(request(0, Command::PutDocuments { documents }), START, &mut events);
+        let reply = machine.step(&mut request(0, Command::PutDocuments { documents }), START, &mut events);
         assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
         machine
     }
@@ -304,14 +336,14 @@ mod tests {
         let mut events = Vec::new();
         let first = 1_700_000_000_000;
         for stamp in first..first + 5 {
-            let reply = machine.step(request(new_key(stamp, 0), stock(1)), START, &mut events);
+            let reply = machine.step(&mut request(new_key(stamp, 0), stock(1)), START, &mut events);
             assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
         }
         assert_eq!(machine.sweep(START, 256, &mut events), Ok(0));
         assert_eq!((machine.state().known_keys(), machine.state().horizon_ms()), (3, first + 1));
-        let reply = machine.step(request(new_key(first + 1, 0), stock(1)), START, &mut events);
-        assert_eq!(reply, Reply::Refused(Refusal::RequestTooOld { horizon: first + 1 }));
-        let reply = machine.step(request(new_key(first + 2, 0), stock(1)), START, &mut events);
+        let reply = machine.step(&mut request(new_key(first + 1, 0), stock(1)), START, &mut events);
+        assert_eq!(reply.kept(), Reply::Refused(Refusal::RequestTooOld { horizon: first + 1 }));
+        let reply = machine.step(&mut request(new_key(first + 2, 0), stock(1)), START, &mut events);
         assert!(matches!(reply, Reply::Known { same: true, .. }), "{reply:?}");
         let before = events.len();
         assert_eq!(machine.sweep(START, 256, &mut events), Ok(0));
@@ -322,7 +354,7 @@ mod tests {
     fn time_does_not_go_below_the_last_event() {
         let mut machine = shop(Limits::default());
         let mut events = Vec::new();
-        machine.step(request(0, stock(1)), START - 10, &mut events);
+        machine.step(&mut request(0, stock(1)), START - 10, &mut events);
         assert_eq!(events[0].at, START);
         machine.checkpoint(START - 20, &mut events).unwrap();
         assert_eq!((events[1].at, events[1].operation), (START, Operation::Checkpoint));
@@ -333,14 +365,14 @@ mod tests {
     fn a_violated_invariant_refuses_its_command_changes_nothing_and_is_told() {
         let mut machine = shop(Limits::default());
         let mut events = Vec::new();
-        machine.step(request(0, stock(5)), START, &mut events);
+        machine.step(&mut request(0, stock(5)), START, &mut events);
         // A defect of ours: units that came from nowhere.
         let cells = machine.state.skus[SkuIx(0).at()].cells.list_mut();
         let cell = cells.iter_mut().find(|(at, _)| *at == WarehouseIx(0)).map(|(_, cell)| cell).unwrap();
         cell.0[Counter::Available.at()] += 1;
         let (hash, made) = (machine.state().hash(), events.len());
         let reply =
-            machine.step(request(0, Command::Lock { order: order(), hold: None }), START, &mut events);
+            machine.step(&mut request(0, Command::Lock { order: order(), hold: None }), START, &mut events);
         assert!(matches!(reply, Reply::Refused(Refusal::InvariantViolated { .. })), "{reply:?}");
         assert!(machine.failed().is_some());
         assert_eq!((machine.state().hash(), events.len()), (hash, made));

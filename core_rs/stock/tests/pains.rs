@@ -14,7 +14,6 @@ use lockstock_stock::command::{
 use lockstock_stock::counters::{AllocationCounter as A, Counter as C, LineCounter as L};
 use lockstock_stock::decide::availability;
 use lockstock_stock::event::{Event, Outcome};
-use lockstock_stock::few::Few;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::movement::Kind;
 use lockstock_stock::refusal::{Reason, Refusal};
@@ -56,7 +55,7 @@ fn pain_02_a_payment_too_late_says_sold_out_and_names_the_refund_due() {
     shop.now += MINUTE;
     shop.done(lock("quick", &[("pen", 1)]));
     let answer = shop.done(Command::Deduct(all("late")));
-    assert_eq!((answer.outcome, answer.movements), (Outcome::ExpiredSoldOut, Few::new()));
+    assert_eq!((answer.outcome, answer.movements), (Outcome::ExpiredSoldOut, Vec::new()));
     assert_eq!(shop.reservation("late").state(), ReservationState::RefundDue);
     shop.refused_with(Reason::RefundDue, Command::Deduct(all("late")));
 }
@@ -380,7 +379,7 @@ fn pain_19_the_journal_alone_tells_why_a_number_is_what_it_is() {
         event.encode(&mut bytes);
         let event = Event::decode(&bytes).unwrap();
         replayed.apply(&event).unwrap();
-        why.extend(replayed.answer(&event).movements.into_iter().map(|it| (it.kind, it.quantity)));
+        why.extend(replayed.answer(&event).movements().map(|it| (it.kind, it.quantity)));
     }
     assert_eq!(why, [(Kind::OtherReceipt, 50), (Kind::LockAndDeduct, 2), (Kind::Decrease, 1)]);
     assert_eq!(replayed.hash(), shop.machine.state().hash());

@@ -19,10 +19,10 @@ fn lock_one_by_one(shop: &mut Shop, sku: &'static str, count: usize) {
     shop.stock(sku, "w1", i64::try_from(count).unwrap());
     for n in 0..count {
         let id: &'static str = String::leak(format!("due-{n}"));
-        let request = shop.request(lock_for(id, &[(sku, 1)], SECOND));
+        let mut request = shop.request(lock_for(id, &[(sku, 1)], SECOND));
         let mut events = Vec::new();
         // Not Shop::send, which checks the whole state each time.
-        let reply = shop.machine.step(request, shop.now, &mut events);
+        let reply = shop.machine.step(&mut request, shop.now, &mut events);
         assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
     }
     assert_eq!(shop.count(sku, "w1", Counter::Locked), i64::try_from(count).unwrap());

@@ -1,10 +1,9 @@
 //! One function for both doors: bytes in, bytes out.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use lockstock_engine::{Engine, Executed, HOLD_COMMANDS_MAX};
-use lockstock_stock::answer::Answer;
+use lockstock_engine::{Engine, HOLD_COMMANDS_MAX};
+use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
 use lockstock_stock::decide;
 use lockstock_stock::event::{Fingerprint, Operation};
@@ -21,7 +20,7 @@ use crate::decode::{self, Asked, Asks, Context, Planned, Step as OrderStep};
 use crate::encode::{self, Counters};
 use crate::method::{self, Caller, Method};
 use crate::proto::lockstock::{internal::v1 as internal, v1};
-use crate::recall::{self, Recalled};
+use crate::recall;
 use crate::request_id::RequestIds;
 use crate::status::{Failure, Statuses};
 
@@ -39,7 +38,7 @@ const ANSWER_BYTES: usize = 256;
 pub struct Called {
     /// The newest sequence that the answer saw; 0 where it saw nothing.
     pub seen: Sequence,
-    reply: Held,
+    reply: Result<Written, Failure>,
 }
 
 impl Called {
@@ -47,61 +46,57 @@ impl Called {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match &self.reply {
-            Held::Ready(Ok(bytes)) => bytes.len(),
-            Held::Ready(Err(failure)) => failure.status.len(),
-            Held::Rest { results, .. } => results.len(),
-            Held::Later(..) => 0,
+            Ok(written) => written.bytes.len(),
+            Err(failure) => failure.status.len(),
         }
     }
 
     /// Whether finishing reads the journal: the first answers to repeated requests are there.
     #[must_use]
-    pub const fn reads_journal(&self) -> bool {
-        matches!(self.reply, Held::Later(..) | Held::Rest { .. })
+    pub fn reads_journal(&self) -> bool {
+        self.reply.as_ref().is_ok_and(|written| !written.known.is_empty())
     }
 }
 
+/// An answer, but for what stands in the journal.
 #[derive(Debug)]
-enum Held {
-    Ready(Result<Vec<u8>, Failure>),
-    /// Some of it stands in the journal.
-    Later(Shape, Vec<Step>),
-    /// Of a batch: the results before those of which some stand in the journal, and these.
-    Rest {
-        results: Vec<u8>,
-        steps: Vec<Step>,
-    },
+struct Written {
+    shape: Shape,
+    bytes: Vec<u8>,
+    /// The first answers that belong between the bytes, in the order of their places.
+    known: Vec<Known>,
 }
 
-/// Which message the steps of a call make up.
+impl Written {
+    const fn into(shape: Shape, bytes: Vec<u8>) -> Self {
+        Self { shape, bytes, known: Vec::new() }
+    }
+}
+
+/// How what came of a command is written: alone, or as one of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Answer,
     Result,
+    Results,
     Change,
     Changes,
 }
 
-/// What came of one command.
+/// A command whose first answer stands in the journal, and where in an answer that belongs.
 #[derive(Debug)]
-enum Step {
-    Done(Answer),
+struct Known {
+    place: usize,
+    sequence: Sequence,
+    operation: Operation,
+    fingerprint: Fingerprint,
+}
+
+/// What came of one command.
+enum Came<'s> {
+    Done(View<'s>),
     Refused(Refusal),
     Known { sequence: Sequence, operation: Operation, fingerprint: Fingerprint },
-}
-
-impl Step {
-    /// Whether its answer stands in the journal.
-    const fn is_known(&self) -> bool {
-        matches!(self, Self::Known { .. })
-    }
-}
-
-/// What is shown of a step.
-enum Shown<'s> {
-    Done(&'s Answer),
-    Again(Recalled),
-    Refused(Cow<'s, Refusal>),
 }
 
 /// The engine behind messages.
@@ -145,20 +140,36 @@ impl Door {
         let rewritten: Vec<_> = of_another_form.map(|(bytes, _)| rewritten_command(bytes.as_ref())).collect();
         let mut rewritten = rewritten.iter().map(|it| reread_command(it.as_deref()));
         let asked: Vec<_> = read.into_iter().filter_map(|read| read.or_else(|| rewritten.next())).collect();
-        let (steps, seen) = self.operations(&asked);
-        steps.into_iter().map(|step| self.hold(Shape::Result, vec![step], seen)).collect()
+        let mut results = Vec::with_capacity(asked.len());
+        let seen = self.operations(&asked, &mut |came| {
+            let mut written = Written::into(Shape::Result, Vec::with_capacity(ANSWER_BYTES));
+            results.push(Called { seen: 0, reply: self.write(came, &mut written).map(|()| written) });
+        });
+        for called in &mut results {
+            called.seen = seen;
+        }
+        results
     }
 
     /// The answer to a call, once what it saw is durable.
     pub fn finish(&self, called: Called) -> Result<Vec<u8>, Failure> {
-        match called.reply {
-            Held::Ready(reply) => reply,
-            Held::Later(shape, steps) => self.message(shape, &steps),
-            Held::Rest { mut results, steps } => {
-                self.append_results(&steps, &mut results);
-                Ok(results)
+        let Written { shape, bytes, known } = called.reply?;
+        if known.is_empty() {
+            return Ok(bytes);
+        }
+        let mut out = Vec::with_capacity(bytes.len() + known.len() * ANSWER_BYTES);
+        let mut from = 0;
+        for Known { place, sequence, operation, fingerprint } in known {
+            out.extend_from_slice(&bytes[from..place]);
+            from = place;
+            let first = |first: View<'_>| self.append(shape, Ok(&first), true, &mut out);
+            match recall::recall(&self.engine, sequence, operation, &fingerprint, first) {
+                Ok(appended) => appended?,
+                Err(refusal) => self.append(shape, Err(&refusal), false, &mut out)?,
             }
         }
+        out.extend_from_slice(&bytes[from..]);
+        Ok(out)
     }
 
     /// What a call is answered with whose sequence will never be durable: the node has failed. Whether it took
@@ -175,7 +186,7 @@ impl Door {
     }
 
     fn refuse(&self, refusal: &Refusal) -> Called {
-        Called { seen: 0, reply: Held::Ready(Err(self.statuses.failure(refusal))) }
+        Called { seen: 0, reply: Err(self.statuses.failure(refusal)) }
     }
 
     fn judge(&self, caller: Caller, path: &str, bytes: &[u8]) -> Result<Called, Refusal> {
@@ -220,8 +231,7 @@ impl Door {
     }
 
     fn run<A: Asks>(&self, shape: Shape, asked: &[Result<A, Refusal>]) -> Called {
-        let (steps, seen) = self.operations(asked);
-        self.hold(shape, steps, seen)
+        self.called(shape, ANSWER_BYTES, |tell| self.operations(asked, tell))
     }
 
     /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
@@ -231,145 +241,125 @@ impl Door {
         let mut room = Vec::new();
         let rewrite = decode::rewritten::<v1::ExecuteBatchRequest>;
         let commands = decode::read(bytes, &mut room, |bytes| decode::batch(count, bytes), rewrite)?;
-        let (mut seen, mut rest) = (0, Vec::new());
-        let mut results = Vec::with_capacity(commands.len() * ANSWER_BYTES);
-        for asked in commands.chunks(HOLD_COMMANDS_MAX) {
-            let (steps, saw) = self.operations(asked);
-            seen = seen.max(saw);
-            if rest.is_empty() && !steps.iter().any(Step::is_known) {
-                self.append_results(&steps, &mut results);
-            } else {
-                rest.extend(steps);
-            }
-        }
-        let reply =
-            if rest.is_empty() { Held::Ready(Ok(results)) } else { Held::Rest { results, steps: rest } };
-        Ok(Called { seen, reply })
-    }
-
-    /// Appends results of a batch, one after another as its message holds them.
-    fn append_results(&self, steps: &[Step], out: &mut Vec<u8>) {
-        for step in steps {
-            encode::append_to_batch(out, |out| self.append_result(self.show(step), out));
-        }
-    }
-
-    fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>]) -> (Vec<Step>, Sequence) {
-        self.ask(
-            asked,
-            |asked, context| asked.as_ref().map_err(Clone::clone).and_then(|it| decode::request(it, context)),
-            |asked| asked.as_ref().map(|it| (it.operation(), decode::fingerprint(it))).map_err(Clone::clone),
-        )
+        Ok(self.called(Shape::Results, commands.len() * ANSWER_BYTES, |tell| {
+            let holds = commands.chunks(HOLD_COMMANDS_MAX);
+            holds.map(|asked| self.operations(asked, tell)).fold(0, Sequence::max)
+        }))
     }
 
     fn put(&self, shape: Shape, changes: &[internal::PutDocumentsRequest]) -> Called {
         let again = |change: &_| Ok((Operation::PutDocuments, decode::fingerprint_of_change(change)));
-        let (steps, seen) = self.ask(changes, decode::change, again);
-        self.hold(shape, steps, seen)
+        self.called(shape, ANSWER_BYTES, |tell| self.ask(changes, decode::change, again, tell))
     }
 
-    /// Has the engine run what has the right form; the steps stand in the order of what was asked. `again`: what tells
-    /// a request that was made before from another with its key.
+    fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>], tell: &mut dyn FnMut(Came<'_>)) -> Sequence {
+        self.ask(
+            asked,
+            |asked, context| asked.as_ref().map_err(Clone::clone).and_then(|it| decode::request(it, context)),
+            |asked| asked.as_ref().map(|it| (it.operation(), decode::fingerprint(it))).map_err(Clone::clone),
+            tell,
+        )
+    }
+
+    /// Has the engine run what has the right form, and tells what came of each, in the order of what was asked.
+    /// `again`: what tells a request that was made before from another with its key.
     fn ask<'a, T>(
         &self,
         asked: &'a [T],
         request: impl Fn(&'a T, &Context<'_>) -> Result<Request<'a>, Refusal>,
         again: impl Fn(&'a T) -> Result<(Operation, Fingerprint), Refusal>,
-    ) -> (Vec<Step>, Sequence) {
-        let mut requests = Vec::with_capacity(asked.len());
-        let mut refused = Vec::new();
+        tell: &mut dyn FnMut(Came<'_>),
+    ) -> Sequence {
         let context = Context {
             limits: self.engine.limits(),
             buyer: &|buyer| self.engine.buyer_hash(buyer),
             fresh_key: &|| self.request_ids.fresh(self.engine.now()),
         };
-        for (place, asked) in asked.iter().enumerate() {
-            match request(asked, &context) {
-                Ok(request) => requests.push(request),
-                Err(refusal) => refused.push((place, refusal)),
-            }
-        }
-        let executed = if requests.is_empty() { Executed::default() } else { self.engine.execute(requests) };
-        let (mut refused, mut replies) = (refused.into_iter().peekable(), executed.replies.into_iter());
-        let step = |(place, asked)| {
-            if let Some((_, refusal)) = refused.next_if(|(at, _)| *at == place) {
-                return Some(Step::Refused(refusal));
-            }
-            Some(match replies.next()? {
-                Reply::Done(answer) => Step::Done(answer),
-                Reply::Refused(refusal) => Step::Refused(refusal),
+        let mut requests: Vec<_> = asked.iter().map(|asked| request(asked, &context)).collect();
+        let mut asked = asked.iter();
+        self.engine.run(&mut requests, |reply| {
+            let Some(asked) = asked.next() else { return };
+            tell(match reply {
+                Reply::Done(answer) => Came::Done(answer),
+                Reply::Refused(refusal) => Came::Refused(refusal),
                 Reply::Known { sequence, .. } => match again(asked) {
-                    Ok((operation, fingerprint)) => Step::Known { sequence, operation, fingerprint },
-                    Err(refusal) => Step::Refused(refusal),
+                    Ok((operation, fingerprint)) => Came::Known { sequence, operation, fingerprint },
+                    Err(refusal) => Came::Refused(refusal),
                 },
-            })
-        };
-        (asked.iter().enumerate().filter_map(step).collect(), executed.seen)
+            });
+        })
     }
 
-    fn hold(&self, shape: Shape, steps: Vec<Step>, seen: Sequence) -> Called {
-        // Encoded at once where that is possible: the disk is busy in the meantime.
-        let later = steps.iter().any(Step::is_known);
-        let reply = if later { Held::Later(shape, steps) } else { Held::Ready(self.message(shape, &steps)) };
+    /// Runs commands, and writes what came of them while the disk is busy.
+    fn called(
+        &self,
+        shape: Shape,
+        room: usize,
+        run: impl FnOnce(&mut dyn FnMut(Came<'_>)) -> Sequence,
+    ) -> Called {
+        let mut reply = Ok(Written::into(shape, Vec::with_capacity(room)));
+        let seen = run(&mut |came| {
+            if let Ok(written) = &mut reply
+                && let Err(failure) = self.write(came, written)
+            {
+                reply = Err(failure);
+            }
+        });
         Called { seen, reply }
     }
 
-    fn show<'s>(&self, step: &'s Step) -> Shown<'s> {
-        match step {
-            Step::Done(answer) => Shown::Done(answer),
-            Step::Refused(refusal) => Shown::Refused(Cow::Borrowed(refusal)),
-            Step::Known { sequence, operation, fingerprint } => {
-                match recall::recall(&self.engine, *sequence, *operation, fingerprint) {
-                    Ok(recalled) => Shown::Again(recalled),
-                    Err(refusal) => Shown::Refused(Cow::Owned(refusal)),
-                }
+    fn write(&self, came: Came<'_>, to: &mut Written) -> Result<(), Failure> {
+        match came {
+            Came::Done(answer) => self.append(to.shape, Ok(&answer), false, &mut to.bytes),
+            Came::Refused(refusal) => self.append(to.shape, Err(&refusal), false, &mut to.bytes),
+            Came::Known { sequence, operation, fingerprint } => {
+                to.known.push(Known { place: to.bytes.len(), sequence, operation, fingerprint });
+                Ok(())
             }
         }
     }
 
-    fn message(&self, shape: Shape, steps: &[Step]) -> Result<Vec<u8>, Failure> {
-        let mut shown = steps.iter().map(|step| self.show(step));
-        match shape {
-            Shape::Changes => {
-                let results = shown.map(|it| self.changed(it)).collect();
-                Ok(internal::PutDocumentsBatchResponse { results }.encode_to_vec())
+    /// Appends what is shown of a command; `Err`: what the call fails with.
+    fn append(
+        &self,
+        shape: Shape,
+        shown: Result<&View<'_>, &Refusal>,
+        replayed: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        match (shape, shown) {
+            (Shape::Answer | Shape::Change, Err(refusal)) => return Err(self.statuses.failure(refusal)),
+            (Shape::Answer, Ok(answer)) => encode::append_answer(answer, replayed, out),
+            (Shape::Result, shown) => self.append_result(shown, replayed, out),
+            (Shape::Results, shown) => {
+                encode::append_to_list(out, |out| self.append_result(shown, replayed, out));
             }
-            Shape::Answer | Shape::Result | Shape::Change => match (shape, shown.next()) {
-                (Shape::Result, Some(shown)) => Ok(written(|out| self.append_result(shown, out))),
-                (_, Some(Shown::Refused(refusal))) => Err(self.statuses.failure(&refusal)),
-                (Shape::Change, Some(shown)) => Ok(self.changed(shown).encode_to_vec()),
-                (_, Some(Shown::Done(answer))) => {
-                    Ok(written(|out| encode::append_answer(answer, false, out)))
-                }
-                (_, Some(Shown::Again(recalled))) => {
-                    Ok(written(|out| encode::append_answer(&recalled.answer, true, out)))
-                }
-                (_, None) => Err(self.abandoned()),
-            },
+            (Shape::Change, shown) => self.append_change(shown, replayed, out),
+            (Shape::Changes, shown) => {
+                encode::append_to_list(out, |out| self.append_change(shown, replayed, out));
+            }
         }
+        Ok(())
     }
 
-    fn append_result(&self, shown: Shown<'_>, out: &mut Vec<u8>) {
+    fn append_result(&self, shown: Result<&View<'_>, &Refusal>, replayed: bool, out: &mut Vec<u8>) {
         match shown {
-            Shown::Done(answer) => encode::append_result(answer, false, out),
-            Shown::Again(recalled) => encode::append_result(&recalled.answer, true, out),
-            Shown::Refused(refusal) => {
-                let refused = v1::result::Result::Status(self.statuses.status(&refusal));
-                refused.encode(out);
-            }
+            Ok(answer) => encode::append_result(answer, replayed, out),
+            Err(refusal) => v1::result::Result::Status(self.statuses.status(refusal)).encode(out),
         }
     }
 
-    fn changed(&self, shown: Shown<'_>) -> internal::PutDocumentsResult {
+    fn append_change(&self, shown: Result<&View<'_>, &Refusal>, replayed: bool, out: &mut Vec<u8>) {
         use internal::put_documents_result::Result as R;
-        let (result, replayed, documents) = match shown {
-            Shown::Done(answer) => (R::Version(encode::number(answer.sequence)), false, Vec::new()),
-            Shown::Again(recalled) => {
-                (R::Version(encode::number(recalled.answer.sequence)), true, recalled.documents)
+        let (result, documents) = match shown {
+            Ok(answer) => {
+                let documents = if replayed { recall::documents(answer.event()) } else { Vec::new() };
+                (R::Version(encode::number(answer.event().sequence)), documents)
             }
-            Shown::Refused(refusal) => (R::Refused(self.statuses.status(&refusal)), false, Vec::new()),
+            Err(refusal) => (R::Refused(self.statuses.status(refusal)), Vec::new()),
         };
-        internal::PutDocumentsResult { result: Some(result), replayed, documents }
+        let result = internal::PutDocumentsResult { result: Some(result), replayed, documents };
+        out.append(&mut result.encode_to_vec());
     }
 
     fn get_stock(&self, request: &v1::GetStockRequest) -> Result<Called, Refusal> {
@@ -438,18 +428,11 @@ impl Door {
 
     fn show_read<M: Message>(&self, (read, seen): (Result<M, Refusal>, Sequence)) -> Called {
         let reply = match read {
-            Ok(message) => Ok(message.encode_to_vec()),
+            Ok(message) => Ok(Written::into(Shape::Answer, message.encode_to_vec())),
             Err(refusal) => Err(self.statuses.failure(&refusal)),
         };
-        Called { seen, reply: Held::Ready(reply) }
+        Called { seen, reply }
     }
-}
-
-/// An answer's bytes; one to a lock of one line fits without growing.
-fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut out = Vec::with_capacity(ANSWER_BYTES);
-    write(&mut out);
-    out
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), Refusal> {

@@ -1,7 +1,7 @@
 //! The first answer again.
 
 use lockstock_engine::{Engine, RecallError};
-use lockstock_stock::answer::Answer;
+use lockstock_stock::answer::View;
 use lockstock_stock::event::{Change, Event, Fingerprint, Operation};
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::refusal::Refusal;
@@ -10,27 +10,15 @@ use crate::encode::number;
 use crate::fingerprint::field_name;
 use crate::proto::lockstock::internal::v1::Document;
 
-/// What an earlier, identical request was answered with.
-pub(crate) struct Recalled {
-    pub answer: Answer,
-    /// The documents as that request put them; empty for operations on stock.
-    pub documents: Vec<Document>,
-}
-
-/// Finds the first answer, or names what differs. The sequence must be durable.
-pub(crate) fn recall(
+/// Shows the first answer, or names what differs. The sequence must be durable.
+pub(crate) fn recall<R>(
     engine: &Engine,
     sequence: Sequence,
     operation: Operation,
     fingerprint: &Fingerprint,
-) -> Result<Recalled, Refusal> {
-    let refuse = |error| refusal(&error, operation);
-    let answer = engine.recall(sequence, fingerprint).map_err(refuse)?;
-    let documents = match operation {
-        Operation::PutDocuments => documents(&engine.event(sequence).map_err(refuse)?),
-        _ => Vec::new(),
-    };
-    Ok(Recalled { answer, documents })
+    show: impl FnOnce(View<'_>) -> R,
+) -> Result<R, Refusal> {
+    engine.recall(sequence, fingerprint, show).map_err(|error| refusal(&error, operation))
 }
 
 fn refusal(error: &RecallError, operation: Operation) -> Refusal {
@@ -43,7 +31,8 @@ fn refusal(error: &RecallError, operation: Operation) -> Refusal {
     }
 }
 
-fn documents(event: &Event) -> Vec<Document> {
+/// The documents as a change put them; none of an operation on stock.
+pub(crate) fn documents(event: &Event) -> Vec<Document> {
     let put = event.changes.iter().filter_map(|change| match change {
         Change::Document(document) => Some(document),
         _ => None,

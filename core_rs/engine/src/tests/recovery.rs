@@ -65,7 +65,7 @@ fn a_retry_after_a_restart_gets_the_identical_answer() {
     let fingerprint = again.fingerprint.clone();
     let executed = shop.engine.execute(vec![again]);
     assert_eq!(executed.replies[0], Reply::Known { sequence: first.sequence, same: true });
-    assert_eq!(&shop.engine.recall(first.sequence, &fingerprint).unwrap(), first);
+    assert_eq!(&shop.engine.recall(first.sequence, &fingerprint, |answer| answer.kept()).unwrap(), first);
     assert_eq!(shop.count(Counter::Locked), 3, "once");
     let metrics = serde_json::to_string(&shop.engine.metrics()).unwrap();
     assert!(metrics.contains(
@@ -86,7 +86,7 @@ fn a_key_with_another_body_is_refused_by_the_number_of_the_first_field_that_diff
     let Reply::Known { sequence, same: false } = shop.engine.execute(vec![other]).replies[0] else {
         panic!()
     };
-    match shop.engine.recall(sequence, &fingerprint).unwrap_err() {
+    match shop.engine.recall(sequence, &fingerprint, |answer| answer.kept()).unwrap_err() {
         RecallError::Reused { field, sequence: at } => assert_eq!((field, at), (2, sequence)),
         other => panic!("{other}"),
     }

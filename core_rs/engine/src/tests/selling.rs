@@ -59,7 +59,7 @@ fn threads_that_send_the_same_key_at_once_have_one_effect_and_one_answer() {
                         Reply::Done(answer) => answer,
                         Reply::Known { sequence, same } => {
                             assert!(same);
-                            shop.engine.recall(sequence, &fingerprint).unwrap()
+                            shop.engine.recall(sequence, &fingerprint, |answer| answer.kept()).unwrap()
                         }
                         Reply::Refused(refusal) => panic!("{refusal}"),
                     }

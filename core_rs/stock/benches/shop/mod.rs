@@ -61,8 +61,8 @@ pub fn rows(machine: &mut Machine, skus: &[String], warehouses: usize) {
     }
 }
 
-pub fn step(machine: &mut Machine, request: Request<'_>, events: &mut Vec<Event>) {
-    let reply = machine.step(request, NOW, events);
+pub fn step(machine: &mut Machine, mut request: Request<'_>, events: &mut Vec<Event>) {
+    let reply = machine.step(&mut request, NOW, events);
     assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
 }
 

@@ -72,15 +72,14 @@ const CLAIMED: usize = SkuCounter::Claimed.at();
 const FREE_CHANGE: usize = 1;
 
 impl<'s> Draft<'s> {
-    pub fn new(state: &'s State, now: Micros) -> Self {
+    pub fn new(state: &'s State, now: Micros, changes: Vec<Change>) -> Self {
         Self {
             state,
             now: now.max(state.clock()),
             own: OwnerNo(state.sequence() + 1),
             outcome: Outcome::Done,
             split_exact: true,
-            // A lock makes two; most others one.
-            changes: Vec::with_capacity(2),
+            changes,
             cells: Ledger::default(),
             pools: Ledger::default(),
             skus: Ledger::default(),
@@ -277,16 +276,16 @@ impl<'s> Draft<'s> {
     }
 
     /// The event, but for the fingerprint: the request gives it away once the event stands.
-    pub fn finish(self, operation: Operation, request: &Request<'_>) -> Event {
+    pub fn finish(&mut self, operation: Operation, request: &Request<'_>) -> Event {
         self.event(operation, request.key, request.reason, request.document)
     }
 
     /// An event of the engine's own: nobody asked for it.
-    pub fn finish_own(self, operation: Operation) -> Event {
+    pub fn finish_own(&mut self, operation: Operation) -> Event {
         self.event(operation, 0, "", "")
     }
 
-    fn event(self, operation: Operation, key: RequestKey, reason: &str, document: &str) -> Event {
+    fn event(&mut self, operation: Operation, key: RequestKey, reason: &str, document: &str) -> Event {
         Event {
             sequence: self.own.0,
             at: self.now,
@@ -297,7 +296,7 @@ impl<'s> Draft<'s> {
             document: kept(document),
             outcome: self.outcome,
             split_exact: self.split_exact,
-            changes: self.changes,
+            changes: std::mem::take(&mut self.changes),
         }
     }
 }

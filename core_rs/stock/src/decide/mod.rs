@@ -36,9 +36,15 @@ pub use order::Availability;
 ///
 /// The values in it have passed [`crate::check`]. A lock whose deadline has passed is treated as standing
 /// until its expiry is applied: [`crate::machine::Machine::step`] sees to that first, and moves the request's
-/// fingerprint into the event.
-pub fn decide(state: &State, limits: &Limits, request: &Request<'_>, now: Micros) -> Result<Event, Refusal> {
-    let mut draft = Draft::new(state, now);
+/// fingerprint into the event. `room`: an empty list for its changes.
+pub fn decide(
+    state: &State,
+    limits: &Limits,
+    request: &Request<'_>,
+    now: Micros,
+    room: Vec<Change>,
+) -> Result<Event, Refusal> {
+    let mut draft = Draft::new(state, now, room);
     fill(&mut draft, limits, request)?;
     Ok(draft.finish(operation(request), request))
 }
@@ -205,7 +211,7 @@ pub(crate) fn sweep(
     if expired.peek().is_none() && horizon_ms.is_none() {
         return None;
     }
-    let mut draft = Draft::new(state, now);
+    let mut draft = Draft::new(state, now, Vec::new());
     for reservation in expired {
         held::expiry(reservation).for_each(|movement| draft.change(Change::Movement(movement)));
     }
@@ -217,7 +223,7 @@ pub(crate) fn sweep(
 
 /// The state hash as it is, as an event.
 pub(crate) fn checkpoint(state: &State, now: Micros) -> Event {
-    let mut draft = Draft::new(state, now);
+    let mut draft = Draft::new(state, now, Vec::new());
     draft.change(Change::Checkpoint { state_hash: state.hash() });
     draft.finish_own(Operation::Checkpoint)
 }
@@ -225,7 +231,7 @@ pub(crate) fn checkpoint(state: &State, now: Micros) -> Event {
 /// A dry run of a lock, for `CheckAvailability`: promises nothing, a lock decides again. Locks that are due
 /// count as given back, as they would be for a lock.
 pub fn availability(state: &State, now: Micros, demand: &Demand<'_>) -> Result<Availability, Refusal> {
-    let mut draft = Draft::new(state, now);
+    let mut draft = Draft::new(state, now, Vec::new());
     let mut due = state.deadlines().take_while(|(deadline, _)| *deadline <= now);
     for (_, no) in due.by_ref().take(SWEEP_PER_COMMAND) {
         if let Some(reservation) = state.reservation(no) {

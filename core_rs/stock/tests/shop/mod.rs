@@ -59,10 +59,10 @@ impl Shop {
         }
     }
 
-    pub fn send(&mut self, request: Request<'static>) -> Reply {
+    pub fn send(&mut self, mut request: Request<'static>) -> Reply {
         let before = self.machine.state().hash();
         let mut events = Vec::new();
-        let reply = self.machine.step(request, self.now, &mut events);
+        let reply = self.machine.step(&mut request, self.now, &mut events).kept();
         if let Reply::Refused(_) | Reply::Known { .. } = &reply {
             // Only what a sweep did may differ.
             let swept = events.iter().all(|event| event.operation == Operation::Sweep);

@@ -46,7 +46,7 @@ impl Sides {
         self.note(format!("{now} {:?} {:?} reason {:?}", request.service, request.command, request.reason));
         let horizon = self.machine.state().horizon_ms();
         let mut events = Vec::new();
-        let reply = self.machine.step(request.clone(), now, &mut events);
+        let reply = self.machine.step(&mut request.clone(), now, &mut events).kept();
         self.journal(&events);
         self.legal_horizon(horizon, now);
         let sequence = if let Reply::Done(answer) = &reply { answer.sequence } else { 0 };

@@ -119,7 +119,7 @@ impl Shop {
         let command = command(verb, text, self.now)?.ok_or_else(|| format!("{verb} is no verb"))?;
         let words = Words::new(text);
         let digest = said(verb, text);
-        let request = Request {
+        let mut request = Request {
             key: self.key(&words)?,
             fingerprint: Fingerprint { digest, fields: vec![(0, 1)] },
             reason: words.named("reason").unwrap_or_default(),
@@ -129,7 +129,7 @@ impl Shop {
         };
         let before = self.machine.state().hash();
         let mut events = Vec::new();
-        let reply = self.machine.step(request, self.now, &mut events);
+        let reply = self.machine.step(&mut request, self.now, &mut events).kept();
         self.replay(&events)?;
         let mut wanted = Words::new(expected);
         let outcome = wanted.word()?;

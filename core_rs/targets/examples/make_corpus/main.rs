@@ -85,7 +85,7 @@ fn history(seed: u64, commands: usize) -> (Vec<Event>, State) {
             _ => workload.next(&twin.world),
         };
         let horizon = machine.state().horizon_ms();
-        machine.step(request.clone(), workload.now, &mut events);
+        machine.step(&mut request.clone(), workload.now, &mut events);
         twin.step(&request, workload.now, machine.state().sequence(), horizon);
     }
     let mut state = State::default();

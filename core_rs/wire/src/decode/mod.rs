@@ -175,7 +175,7 @@ impl<'a> Asked<'a> {
         }
         let (number, request) = fields.delimited()?;
         let operation = Operation::from_number(u8::try_from(number).ok()?)?;
-        fields.is_empty().then(|| Self::read(operation, request))?.map(Ok)
+        if fields.is_empty() { Self::read(operation, request).map(Ok) } else { None }
     }
 }
 

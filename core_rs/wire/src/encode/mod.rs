@@ -9,7 +9,7 @@ mod stock;
 
 use lockstock_stock::ids::{Micros, Sequence};
 
-pub(crate) use answer::{append_answer, append_result, append_to_batch};
+pub(crate) use answer::{append_answer, append_result, append_to_list};
 pub(crate) use layers::{dispatch, sales};
 pub(crate) use reads::{availability, documents, named_documents};
 pub(crate) use reservation::reservation;

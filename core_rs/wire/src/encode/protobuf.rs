@@ -1,7 +1,7 @@
 //! Fields of messages, appended as they are: the hot answers are written from borrowed names, without a message made
 //! of copies in between. As in prost, a field that has its default is left out.
 
-use prost::encoding::{WireType, encoded_len_varint};
+use prost::encoding::WireType;
 
 /// A field of variable length whose content is written in place, of less than 128 bytes as a rule.
 pub(super) fn nested(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
@@ -14,30 +14,35 @@ pub(super) fn nested_long(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut
 }
 
 /// Leaves room for a length of so many bytes; another one moves what was written.
+#[inline]
 fn nested_as_expected<const BYTES: usize>(tag: u32, out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>)) {
-    key(tag, WireType::LengthDelimited, out);
-    let at = out.len();
-    out.extend_from_slice(&[0; BYTES]);
+    let mut room = [0; ROOM];
+    let key = put(key(tag, WireType::LengthDelimited), &mut room);
+    out.extend_from_slice(&room);
+    out.truncate(out.len() - ROOM + key + BYTES);
+    let start = out.len();
     content(out);
     let end = out.len();
-    let mut length = (end - at - BYTES) as u64;
-    let prefix = encoded_len_varint(length);
-    if prefix != BYTES {
-        out.resize(end.max(end + prefix - BYTES), 0);
-        out.copy_within(at + BYTES..end, at + prefix);
-        out.truncate(end + prefix - BYTES);
+    let length = put((end - start) as u64, &mut room);
+    let at = start - BYTES;
+    if length == BYTES {
+        out[at..start].copy_from_slice(&room[..BYTES]);
+        return;
     }
-    for byte in &mut out[at..at + prefix] {
-        *byte = next_of_varint(&mut length);
-    }
+    out.resize(end.max(end + length - BYTES), 0);
+    out.copy_within(start..end, at + length);
+    out.truncate(end + length - BYTES);
+    out[at..at + length].copy_from_slice(&room[..length]);
 }
 
 /// A string.
+#[inline]
 pub(super) fn text(tag: u32, text: &str, out: &mut Vec<u8>) {
     bytes(tag, text.as_bytes(), out);
 }
 
 /// Bytes, or a string that is there as its bytes.
+#[inline]
 pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() {
         pair(tag, WireType::LengthDelimited, bytes.len() as u64, out);
@@ -46,6 +51,7 @@ pub(super) fn bytes(tag: u32, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// An unsigned number, or an enumeration's.
+#[inline]
 pub(super) fn unsigned(tag: u32, number: u64, out: &mut Vec<u8>) {
     if number != 0 {
         pair(tag, WireType::Varint, number, out);
@@ -53,50 +59,50 @@ pub(super) fn unsigned(tag: u32, number: u64, out: &mut Vec<u8>) {
 }
 
 /// A signed number: `int32` and `int64` are the 64 bits of their two's complement.
+#[inline]
 pub(super) fn signed(tag: u32, number: i64, out: &mut Vec<u8>) {
     unsigned(tag, number.cast_unsigned(), out);
 }
 
 /// A truth value.
+#[inline]
 pub(super) fn truth(tag: u32, value: bool, out: &mut Vec<u8>) {
     unsigned(tag, value.into(), out);
 }
 
-fn key(tag: u32, wire: WireType, out: &mut Vec<u8>) {
-    varint(u64::from(tag << 3 | wire as u32), out);
+/// What a field begins with.
+const fn key(tag: u32, wire: WireType) -> u64 {
+    (tag << 3 | wire as u32) as u64
 }
 
-/// A key and a number: both are a byte as a rule.
+/// A key and a number. Copied with all of the room, whose length is known, which is quicker than with their own.
 #[inline]
 fn pair(tag: u32, wire: WireType, number: u64, out: &mut Vec<u8>) {
-    let key = u64::from(tag << 3 | wire as u32);
-    if let (Ok(key @ ..MORE), Ok(number @ ..MORE)) = (u8::try_from(key), u8::try_from(number)) {
-        out.extend_from_slice(&[key, number]);
-    } else {
-        varint(key, out);
-        varint(number, out);
-    }
+    let mut room = [0; ROOM];
+    let key = put(key(tag, wire), &mut room);
+    let length = key + put(number, &mut room[key..]);
+    out.extend_from_slice(&room);
+    out.truncate(out.len() - ROOM + length);
 }
 
-/// As prost's, which asks a buffer of any kind for room byte by byte.
-fn varint(mut number: u64, out: &mut Vec<u8>) {
-    loop {
-        out.push(next_of_varint(&mut number));
-        if number == 0 {
-            return;
-        }
-    }
-}
+/// Bytes that the longest key and the longest number have room in.
+const ROOM: usize = 16;
 
-/// That another byte follows.
-const MORE: u8 = 0x80;
-
-/// The next byte of a number that has any left, and of one that never had.
-fn next_of_varint(number: &mut u64) -> u8 {
+/// Writes a number at the beginning of a room; how many bytes it took. As prost's, which asks a buffer of any kind for
+/// room byte by byte.
+#[inline]
+fn put(mut number: u64, room: &mut [u8]) -> usize {
+    /// That another byte follows.
+    const MORE: u8 = 0x80;
     const BITS: u64 = 0x7f;
-    let low = (*number & BITS) as u8;
-    *number >>= 7;
-    if *number == 0 { low } else { low | MORE }
+    let mut length = 0;
+    while number > BITS {
+        room[length] = (number & BITS) as u8 | MORE;
+        number >>= 7;
+        length += 1;
+    }
+    room[length] = (number & BITS) as u8;
+    length + 1
 }
 
 #[cfg(test)]

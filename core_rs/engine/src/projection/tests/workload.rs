@@ -113,8 +113,8 @@ impl Workload {
         let reason = self.rng.pick(&["because", "a\tb\nc\\d", "\u{1f4e6}"]);
         let fingerprint = Fingerprint { digest: 1, fields: vec![(0, 1)] };
         let service = self.rng.pick(&[Service::Stock, Service::Orders]);
-        let request = Request { key, fingerprint, reason, document: "doc-1", service, command };
-        self.machine.step(request, self.now, &mut self.events);
+        let mut request = Request { key, fingerprint, reason, document: "doc-1", service, command };
+        self.machine.step(&mut request, self.now, &mut self.events);
     }
 
     fn next(&mut self) -> Option<Command<'static>> {
