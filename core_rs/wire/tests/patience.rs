@@ -22,6 +22,7 @@ use lockstock_wire::proto::lockstock::v1 as pb;
 use prost::Message;
 use tokio::net::TcpStream;
 
+const INVALID_ARGUMENT: &str = "3";
 const DEADLINE_EXCEEDED: &str = "4";
 const LOCK: &str = "/lockstock.v1.StockService/Lock";
 const BATCH: &str = "/lockstock.v1.StockService/ExecuteBatch";
@@ -120,6 +121,17 @@ async fn a_call_that_waits_for_the_disk_beyond_its_deadline_is_told_so_and_the_o
     let mut body = patient.await.unwrap().into_body();
     let answer = body.data().await.unwrap().unwrap();
     assert_eq!(pb::Answer::decode(&answer[5..]).unwrap().owner, "patient");
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_the_calls_that_came_before_it() {
+    let lane = Lane::serve(Settings::default());
+    let released = stand_still(&lane.shop);
+    let mut caller = lane.caller().await;
+    let (_patient, _body) = call(&mut caller, LOCK, "60S", framed(&lock("patient", 1)), true);
+    let (refused, _body) = call(&mut caller, LOCK, "60S", framed(&lock("", 1)), true);
+    assert_eq!(status(refused).await, INVALID_ARGUMENT);
+    drop(released);
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ struct Connection {
     node: Arc<Node>,
     guests: Guests,
     peer: Peer,
-    /// In the order in which they were taken, which is the order of what they wait for.
+    /// In the order of what they wait for, which is that in which they were taken, but for those that wait for nothing.
     waiting: VecDeque<Waiting>,
     /// That of the first.
     turn: Turn,
@@ -188,7 +188,12 @@ impl Connection {
         if let Some(deadline) = waiting.deadline {
             self.set_alarm(deadline);
         }
-        self.waiting.push_back(waiting);
+        // What saw nothing waits for nobody: a refusal is told although the disk stands still.
+        if waiting.called.seen == 0 {
+            self.waiting.push_front(waiting);
+        } else {
+            self.waiting.push_back(waiting);
+        }
     }
 
     fn set_alarm(&mut self, deadline: Instant) {

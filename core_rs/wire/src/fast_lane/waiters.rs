@@ -165,7 +165,8 @@ impl Turn {
     /// What came of waiting for a sequence; else whoever polls is woken when it has come to something.
     pub fn poll(&mut self, sequence: Sequence, cx: &Context<'_>) -> Poll<Result<(), Abandoned>> {
         if let Some(outcome) = self.shared.outcome(sequence) {
-            self.place = None;
+            // Asked for one that came earlier, it still waits for its own.
+            self.place.take_if(|(place, _)| place.0 <= sequence);
             return Poll::Ready(outcome);
         }
         let place = match &self.place {
@@ -287,6 +288,17 @@ mod tests {
         waiters.shared.release();
         assert_eq!(poll(&mut turn, 2), Poll::Ready(Ok(())));
         assert!(poll(&mut turn, 5).is_pending());
+        assert_eq!(left(&waiters), [5]);
+    }
+
+    #[test]
+    fn who_asks_in_between_for_what_is_durable_keeps_its_one_place() {
+        let waiters = nobody();
+        let mut turn = waiters.turn();
+        for _ in 0..3 {
+            assert!(poll(&mut turn, 5).is_pending());
+            assert_eq!(poll(&mut turn, 0), Poll::Ready(Ok(())));
+        }
         assert_eq!(left(&waiters), [5]);
     }
 
