@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -125,3 +128,14 @@ def test_the_default_database_is_in_the_data_directory(tmp_path: Path) -> None:
 def test_the_addresses_of_fast_lane_and_metrics_may_be_empty() -> None:
     loaded = settings.load(fast_lane_address="", metrics_address="")
     assert (loaded.fast_lane_address, loaded.metrics_address) == ("", "")
+
+
+def test_freed_memory_stays_for_ten_seconds_unless_the_operator_says_otherwise() -> None:
+    name = "MIMALLOC_PURGE_DELAY"
+    program = f"import os, lockstock_server; print(os.environ[{name!r}])"
+    quiet = {key: value for key, value in os.environ.items() if key != name}
+    said = [
+        subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True)
+        for env in (quiet, {**quiet, name: "500"})
+    ]
+    assert [done.stdout.strip() for done in said] == ["10000", "500"]

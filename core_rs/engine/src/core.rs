@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
 use lockstock_stock::event::Event;
 use lockstock_stock::ids::{Micros, Sequence};
@@ -14,6 +13,7 @@ use lockstock_stock::state::State;
 use lockstock_stock::state::Violation;
 
 use crate::clock::Clock;
+use crate::engine::{Judged, Told};
 use crate::shared::Shared;
 
 /// Encoded records that wait for the journal: `[u32 length][bytes]` each, in order, without a gap.
@@ -167,13 +167,18 @@ impl Core {
         }
     }
 
+    /// Reads what the next commands will look for.
+    pub fn prefetch(&self, next: &[Judged<'_>]) {
+        self.machine.prefetch(next.iter().flatten().map(|request| &request.command));
+    }
+
     /// One command; what became of it is told before the next.
     pub fn step(
         &mut self,
         shared: &Shared,
         request: &mut Request<'_>,
         now: Micros,
-        tell: &mut impl FnMut(Reply<View<'_>>),
+        tell: &mut impl FnMut(Told<'_>),
     ) {
         let reply = if self.writable(shared) {
             self.machine.step(request, now, &mut self.events)
@@ -192,7 +197,7 @@ impl Core {
                 }
             }
         }
-        tell(reply);
+        tell(Ok(reply));
         self.absorb(shared);
     }
 

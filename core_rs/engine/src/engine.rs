@@ -15,7 +15,7 @@ use lockstock_stock::ids::{Micros, Sequence};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Refusal;
-use lockstock_stock::state::State;
+use lockstock_stock::state::{State, TOGETHER};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::admission::Load;
@@ -94,8 +94,11 @@ impl Drop for Owner {
     }
 }
 
+/// What one request is told. `Err`: it was refused before it got to the state, and waits for nothing.
+pub type Told<'a> = Result<Reply<View<'a>>, Refusal>;
+
 /// A command on its way to the lock: let in, or refused before it got there.
-type Judged<'a> = Result<Request<'a>, Refusal>;
+pub(crate) type Judged<'a> = Result<Request<'a>, Refusal>;
 
 impl Engine {
     /// Opens or creates the data directory of `config` and recovers what is in it.
@@ -112,7 +115,7 @@ impl Engine {
     /// once the sequence that is returned is durable, the newest that any of them saw; 0 where none saw anything.
     /// Whoever does not wait with [`Engine::wait_durable`] calls [`Engine::journal`] when it has nothing more that could
     /// share the sync.
-    pub fn run(&self, asked: &mut [Judged<'_>], mut tell: impl FnMut(Reply<View<'_>>)) -> Sequence {
+    pub fn run(&self, asked: &mut [Judged<'_>], mut tell: impl FnMut(Told<'_>)) -> Sequence {
         let mut seen = 0;
         for chunk in asked.chunks_mut(HOLD_COMMANDS_MAX) {
             self.admit(chunk);
@@ -128,7 +131,7 @@ impl Engine {
     pub fn execute(&self, requests: Vec<Request<'_>>) -> Executed {
         let mut replies = Vec::with_capacity(requests.len());
         let mut asked: Vec<_> = requests.into_iter().map(Ok).collect();
-        let seen = self.run(&mut asked, |reply| replies.push(reply.kept()));
+        let seen = self.run(&mut asked, |told| replies.push(told.map_or_else(Reply::Refused, Reply::kept)));
         Executed { replies, seen }
     }
 
@@ -152,9 +155,9 @@ impl Engine {
     }
 
     /// One hold of the lock; the newest sequence it saw.
-    fn hold(&self, chunk: &mut IterMut<'_, Judged<'_>>, tell: &mut impl FnMut(Reply<View<'_>>)) -> Sequence {
+    fn hold(&self, chunk: &mut IterMut<'_, Judged<'_>>, tell: &mut impl FnMut(Told<'_>)) -> Sequence {
         while let [Err(refusal), ..] = chunk.as_slice() {
-            tell(Reply::Refused(refusal.clone()));
+            tell(Err(refusal.clone()));
             chunk.next();
         }
         if chunk.as_slice().is_empty() {
@@ -167,9 +170,12 @@ impl Engine {
         let (now, _) = core.begin(shared);
         let mut steps = 0;
         while steps == 0 || begun.elapsed() < HOLD_TIME_MAX {
+            if steps % TOGETHER as u64 == 0 && chunk.len() > 1 {
+                core.prefetch(chunk.as_slice());
+            }
             match chunk.next() {
                 None => break,
-                Some(Err(refusal)) => tell(Reply::Refused(refusal.clone())),
+                Some(Err(refusal)) => tell(Err(refusal.clone())),
                 Some(Ok(request)) => {
                     steps += 1;
                     core.step(shared, request, now, tell);

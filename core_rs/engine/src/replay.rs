@@ -8,7 +8,7 @@ use lockstock_journal::{ReadError, Reader};
 use lockstock_stock::codec::CodecError;
 use lockstock_stock::event::Event;
 use lockstock_stock::ids::Sequence;
-use lockstock_stock::state::{State, Violation};
+use lockstock_stock::state::{State, TOGETHER, Violation};
 
 use crate::ahead::Reading;
 
@@ -141,11 +141,14 @@ pub(crate) fn replay(
     let read = reading.run(
         |hand| events.hand(hand),
         |chunk| {
-            for event in chunk {
-                state.apply(event).map_err(Stop::Violated)?;
-                applied += 1;
-                if !visit(state, event) {
-                    return Err(Stop::Enough);
+            for events in chunk.chunks(TOGETHER) {
+                state.prefetch(events);
+                for event in events {
+                    state.apply(event).map_err(Stop::Violated)?;
+                    applied += 1;
+                    if !visit(state, event) {
+                        return Err(Stop::Enough);
+                    }
                 }
             }
             Ok(())

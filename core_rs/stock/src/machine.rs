@@ -1,15 +1,15 @@
 //! The state machine as the engine drives it: recognise, sweep, decide, check, apply.
 
 use crate::answer::{Answer, View};
-use crate::command::Request;
+use crate::command::{Command, Request};
 use crate::counters::Counter;
-use crate::decide::{checkpoint, decide, subject, sweep};
+use crate::decide::{checkpoint, decide, named, subject, sweep};
 use crate::event::{Change, Event, Operation, Outcome};
 use crate::ids::{Micros, OwnerNo, Sequence, stamp_ms};
 use crate::limits::{KEY_AHEAD_MS_MAX, Limits, SWEEP_PER_COMMAND, SWEEP_PER_HOLD};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
-use crate::state::{State, Violation};
+use crate::state::{State, TOGETHER, Violation};
 
 /// Due locks that a command sweeps before it is decided, whether it is short or not: so few that they cost
 /// next to nothing, so many that a route is seldom chosen around units that are free again.
@@ -83,6 +83,31 @@ impl Machine {
     #[must_use]
     pub const fn failed(&self) -> Option<&Violation> {
         self.failed.as_ref()
+    }
+
+    /// Reads what the first [`TOGETHER`] of these commands will look for when they are run; nothing changes, and
+    /// nothing need come of them.
+    pub fn prefetch<'a>(&self, commands: impl Iterator<Item = &'a Command<'a>>) {
+        if !self.state.is_large() {
+            return;
+        }
+        let (mut ids, mut skus) = ([""; TOGETHER], [""; TOGETHER]);
+        let (mut reservations, mut wanted) = (0, 0_usize);
+        for command in commands.take(TOGETHER) {
+            let (reservation, lines) = named(command);
+            if let Some(id) = reservation {
+                ids[reservations] = id;
+                reservations += 1;
+            }
+            // Those of a flash sale all name the same one.
+            if let Some(line) = lines.first()
+                && wanted.checked_sub(1).is_none_or(|last| skus[last] != line.sku)
+            {
+                skus[wanted] = line.sku;
+                wanted += 1;
+            }
+        }
+        self.state.prefetch_names(&ids[..reservations], &skus[..wanted]);
     }
 
     /// Runs a request, whose fingerprint becomes the event's. The events to be journalled, in order, are pushed; a
@@ -377,5 +402,50 @@ mod tests {
         assert!(machine.failed().is_some());
         assert_eq!((machine.state().hash(), events.len()), (hash, made));
         assert!(machine.state().find_reservation("O1").is_none());
+    }
+
+    #[test]
+    fn what_is_read_early_changes_nothing_that_comes_of_it() {
+        let names: Vec<String> = (0..20_000).map(|number| format!("SKU-{number}")).collect();
+        let sell = |early: bool| {
+            let (mut machine, mut events) = (shop(Limits::default()), Vec::new());
+            let put = |id| {
+                let (kind, live) = (DocumentKind::Sku, Live::Sku { category: "", policy: None });
+                PutDocument { kind, id, expected_version: Some(0), live, body: b"" }
+            };
+            let documents = names.iter().map(|id| put(&**id)).collect();
+            let put = machine.step(&mut request(0, Command::PutDocuments { documents }), START, &mut events);
+            assert!(matches!(put, Reply::Done(_)) && machine.state().is_large());
+            let ids: Vec<String> = (0..40).map(|number| format!("O{}", number / 2)).collect();
+            let lock = |id| {
+                let lines = [Wanted { sku: &names[19_999], quantity: 1, pool: "" }].into();
+                let from = From::Warehouses(vec!["SH"]);
+                let demand = Demand { lines, from, max_parcels: 0, allow_partial: false };
+                let order = Order { reservation: id, demand, channel: "", buyer: 0, attributes: b"" };
+                Command::LockAndDeduct { order }
+            };
+            let units = [StockLine { sku: &names[19_999], warehouse: "SH", quantity: 15 }].into();
+            let stocked = Command::Adjust { adjustment: Adjustment::OtherReceipt, lines: units };
+            let mut commands = vec![stocked];
+            commands.extend(ids.iter().map(|id| lock(id)));
+            let replies: Vec<Reply> = commands
+                .iter()
+                .enumerate()
+                .map(|(at, command)| {
+                    if early && at % TOGETHER == 0 {
+                        machine.prefetch(commands[at..].iter());
+                    }
+                    machine.step(&mut request(0, command.clone()), START, &mut events).kept()
+                })
+                .collect();
+            let mut again = shop(Limits::default()).state;
+            if early {
+                again.prefetch(&events);
+            }
+            assert!(events.iter().all(|event| again.apply(event).is_ok()));
+            assert_eq!(again.hash(), machine.state().hash());
+            (replies, again.hash())
+        };
+        assert_eq!(sell(true), sell(false));
     }
 }

@@ -96,7 +96,13 @@ struct Known {
 enum Came<'s> {
     Done(View<'s>),
     Refused(Refusal),
-    Known { sequence: Sequence, operation: Operation, fingerprint: Fingerprint },
+    /// Refused before it got to the state.
+    Unseen(Refusal),
+    Known {
+        sequence: Sequence,
+        operation: Operation,
+        fingerprint: Fingerprint,
+    },
 }
 
 /// The engine behind messages.
@@ -133,22 +139,42 @@ impl Door {
         }
     }
 
+    /// Runs operations on stock that were called together, as one hold of the engine; each is answered as if it had come
+    /// alone.
+    pub fn operate<'a>(&self, calls: impl IntoIterator<Item = (Operation, &'a [u8])>) -> Vec<Called> {
+        let asked: Vec<_> = calls.into_iter().map(|(operation, bytes)| (Some(operation), bytes)).collect();
+        self.together(Shape::Answer, &asked)
+    }
+
     /// Runs commands of a stream that arrived together, as one hold of the engine; a result each.
     pub fn execute<B: AsRef<[u8]>>(&self, commands: &[B]) -> Vec<Called> {
-        let read: Vec<_> = commands.iter().map(|bytes| command(bytes.as_ref())).collect();
-        let of_another_form = commands.iter().zip(&read).filter(|(_, read)| read.is_none());
-        let rewritten: Vec<_> = of_another_form.map(|(bytes, _)| rewritten_command(bytes.as_ref())).collect();
-        let mut rewritten = rewritten.iter().map(|it| reread_command(it.as_deref()));
-        let asked: Vec<_> = read.into_iter().filter_map(|read| read.or_else(|| rewritten.next())).collect();
-        let mut results = Vec::with_capacity(asked.len());
-        let seen = self.operations(&asked, &mut |came| {
-            let mut written = Written::into(Shape::Result, Vec::with_capacity(ANSWER_BYTES));
-            results.push(Called { seen: 0, reply: self.write(came, &mut written).map(|()| written) });
+        let asked: Vec<_> = commands.iter().map(|bytes| (None, bytes.as_ref())).collect();
+        self.together(Shape::Result, &asked)
+    }
+
+    /// Runs what arrived together: an operation's request, or a command, which names its operation itself.
+    fn together(&self, shape: Shape, asked: &[(Option<Operation>, &[u8])]) -> Vec<Called> {
+        let read: Vec<_> = asked.iter().map(|(operation, bytes)| read_one(*operation, bytes)).collect();
+        let of_another_form = asked.iter().zip(&read).filter(|(_, read)| read.is_none());
+        let rewritten: Vec<_> = of_another_form
+            .map(|((operation, bytes), _)| (*operation, rewrite_one(*operation, bytes)))
+            .collect();
+        let mut rewritten = rewritten.iter().map(|(operation, bytes)| {
+            let bytes = bytes.as_deref().map_err(Refusal::clone)?;
+            decode::reread(bytes, |bytes| read_one(*operation, bytes)).flatten()
         });
-        for called in &mut results {
-            called.seen = seen;
+        let asked: Vec<_> = read.into_iter().filter_map(|read| read.or_else(|| rewritten.next())).collect();
+        let mut all = Vec::with_capacity(asked.len());
+        let seen = self.operations(&asked, &mut |came| {
+            // For those that saw the state it is told at the end how much of it.
+            let seen = if matches!(came, Came::Unseen(_)) { 0 } else { Sequence::MAX };
+            let mut written = Written::into(shape, Vec::with_capacity(ANSWER_BYTES));
+            all.push(Called { seen, reply: self.write(came, &mut written).map(|()| written) });
+        });
+        for called in &mut all {
+            called.seen = called.seen.min(seen);
         }
-        results
+        all
     }
 
     /// The answer to a call, once what it saw is durable.
@@ -277,12 +303,13 @@ impl Door {
         };
         let mut requests: Vec<_> = asked.iter().map(|asked| request(asked, &context)).collect();
         let mut asked = asked.iter();
-        self.engine.run(&mut requests, |reply| {
+        self.engine.run(&mut requests, |told| {
             let Some(asked) = asked.next() else { return };
-            tell(match reply {
-                Reply::Done(answer) => Came::Done(answer),
-                Reply::Refused(refusal) => Came::Refused(refusal),
-                Reply::Known { sequence, .. } => match again(asked) {
+            tell(match told {
+                Err(refusal) => Came::Unseen(refusal),
+                Ok(Reply::Done(answer)) => Came::Done(answer),
+                Ok(Reply::Refused(refusal)) => Came::Refused(refusal),
+                Ok(Reply::Known { sequence, .. }) => match again(asked) {
                     Ok((operation, fingerprint)) => Came::Known { sequence, operation, fingerprint },
                     Err(refusal) => Came::Refused(refusal),
                 },
@@ -311,7 +338,9 @@ impl Door {
     fn write(&self, came: Came<'_>, to: &mut Written) -> Result<(), Failure> {
         match came {
             Came::Done(answer) => self.append(to.shape, Ok(&answer), false, &mut to.bytes),
-            Came::Refused(refusal) => self.append(to.shape, Err(&refusal), false, &mut to.bytes),
+            Came::Refused(refusal) | Came::Unseen(refusal) => {
+                self.append(to.shape, Err(&refusal), false, &mut to.bytes)
+            }
             Came::Known { sequence, operation, fingerprint } => {
                 to.known.push(Known { place: to.bytes.len(), sequence, operation, fingerprint });
                 Ok(())
@@ -446,17 +475,23 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
     M::decode(bytes).map_err(|error| decode::malformed(&error))
 }
 
-/// One command of a stream; `None` where it is to be brought into canonical form first.
-fn command(bytes: &[u8]) -> Option<Result<Asked<'_>, Refusal>> {
-    check_length(bytes).map_or_else(|refusal| Some(Err(refusal)), |()| Asked::of_command(bytes))
+/// One operation; `None` where it is to be brought into canonical form first.
+fn read_one(operation: Option<Operation>, bytes: &[u8]) -> Option<Result<Asked<'_>, Refusal>> {
+    if let Err(refusal) = check_length(bytes) {
+        return Some(Err(refusal));
+    }
+    match operation {
+        Some(operation) => Asked::read(operation, bytes).map(Ok),
+        None => Asked::of_command(bytes),
+    }
 }
 
-fn rewritten_command(bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    decode::rewritten::<v1::Command>(bytes).map_err(|error| decode::malformed(&error))
-}
-
-fn reread_command<'a>(rewritten: Result<&'a [u8], &Refusal>) -> Result<Asked<'a>, Refusal> {
-    decode::reread(rewritten.map_err(Clone::clone)?, Asked::of_command).flatten()
+fn rewrite_one(operation: Option<Operation>, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    match operation {
+        Some(operation) => Asked::rewrite(operation, bytes),
+        None => decode::rewritten::<v1::Command>(bytes),
+    }
+    .map_err(|error| decode::malformed(&error))
 }
 
 /// The commands of a batch are counted before anything is made of them.

@@ -45,6 +45,11 @@ pub(crate) enum Method {
     GetDocuments,
 }
 
+/// The operation on stock that a path asks for, if it is one.
+pub(crate) fn operation(path: &str) -> Option<Operation> {
+    Asked::named(path.strip_prefix('/')?.strip_prefix(STOCK_SERVICE)?.strip_prefix('/')?)
+}
+
 /// Finds `/service/Method`, and reads the bytes of what is planned.
 pub(crate) fn find(caller: Caller, path: &str, bytes: &[u8]) -> Option<Method> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
@@ -104,12 +109,15 @@ mod tests {
         for method in &service("StockService").method {
             let path = format!("/{STOCK_SERVICE}/{}", method.name());
             let found = find(Caller::Outside, &path, &[]).unwrap_or_else(|| panic!("{path} is not served"));
-            if let Method::Operation(operation) = found {
+            if let Method::Operation(found) = found {
+                let operation = operation(&path).unwrap();
+                assert_eq!(operation, found);
                 assert_eq!(format!("{operation:?}"), method.name());
                 assert_eq!(method.input_type(), format!(".lockstock.v1.{}Request", method.name()));
                 operations.push(operation);
             } else {
                 assert!(others.contains(&method.name()), "{path}");
+                assert_eq!(operation(&path), None);
             }
         }
         assert_eq!(operations, &Operation::ALL[..operations.len()]);
@@ -155,6 +163,7 @@ mod tests {
             ["", "/", "Lock", "/lockstock.v1.StockService", "/lockstock.v1.StockService/Steal", "/a/b/c"]
         {
             assert!(find(Caller::Planner, path, &[]).is_none(), "{path}");
+            assert_eq!(operation(path), None, "{path}");
         }
     }
 }

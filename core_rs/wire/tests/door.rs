@@ -12,6 +12,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{STOCK, Shop, answered, command, info_of, lock, lock_as, refused, request_id};
+use lockstock_stock::event::Operation;
 use lockstock_wire::Caller;
 use lockstock_wire::door::MESSAGE_BYTES_MAX;
 use lockstock_wire::proto::lockstock::internal::v1::{self as seam, put_document, put_documents_result};
@@ -197,6 +198,62 @@ fn a_command_of_a_stream_that_cannot_be_read_gets_its_result_and_the_others_go_o
     let one =
         shop.bytes("/lockstock.v1.StockService/Execute", &command(lock("c", 1)).encode_to_vec()).unwrap();
     assert_eq!(answered(&pb::Result::decode(one.as_slice()).unwrap()).owner, "c");
+}
+
+#[test]
+fn operations_called_together_are_answered_as_if_each_had_come_alone() {
+    let shop = Shop::open();
+    let known = lock_as(&request_id(), "known", 1);
+    let first: pb::Answer = shop.call("Lock", &known).unwrap();
+    let before = shop.door.engine().durable();
+    let reservation_id = "a".to_owned();
+    let paid = pb::DeductRequest { reservation_id: reservation_id.clone(), ..Default::default() };
+    // As a caller writes who does not write fields in the order of their numbers.
+    let mut late = lock("late", 1).encode_to_vec();
+    let turned = pb::LockRequest { reservation_id: "b".to_owned(), ..Default::default() }.encode_to_vec();
+    late.extend_from_slice(&turned);
+    let calls = [
+        (Operation::Lock, lock("a", 1).encode_to_vec()),
+        (Operation::Lock, vec![0xff]),
+        (Operation::Lock, known.encode_to_vec()),
+        (Operation::Deduct, paid.encode_to_vec()),
+        (Operation::Lock, lock("too-many", 1_000).encode_to_vec()),
+        (Operation::Lock, vec![0; MESSAGE_BYTES_MAX + 1]),
+        (Operation::Lock, late),
+        (Operation::Lock, lock("", 1).encode_to_vec()),
+    ];
+    let together: Vec<_> =
+        shop.door.operate(calls.iter().map(|(operation, bytes)| (*operation, bytes.as_slice())));
+    let last = before + 3;
+    let seen: Vec<_> = together.iter().map(|called| called.seen).collect();
+    assert_eq!(
+        seen,
+        [last, 0, last, last, last, 0, last, 0],
+        "what never got to the state waits for nothing"
+    );
+    shop.door.engine().wait_durable(last).unwrap();
+    let told: Vec<_> = together
+        .into_iter()
+        .map(|called| match shop.door.finish(called) {
+            Ok(bytes) => {
+                let answer = pb::Answer::decode(bytes.as_slice()).unwrap();
+                format!("{} {}", answer.owner, answer.sequence)
+            }
+            Err(failure) => info_of(&failure).reason,
+        })
+        .collect();
+    let expected = [
+        format!("a {}", before + 1),
+        "MALFORMED_MESSAGE".to_owned(),
+        format!("known {}", first.sequence),
+        format!("a {}", before + 2),
+        "INSUFFICIENT_STOCK".to_owned(),
+        "MESSAGE_TOO_LARGE".to_owned(),
+        format!("b {last}"),
+        "FIELD_REQUIRED".to_owned(),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(shop.available("BOOK", "SH"), 97);
 }
 
 #[test]

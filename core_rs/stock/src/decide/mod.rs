@@ -20,7 +20,7 @@ mod source;
 mod transfer;
 mod verb;
 
-use crate::command::{Command, Demand, Request, Service};
+use crate::command::{Command, Demand, Request, Service, Wanted};
 use crate::event::{Change, Event, Operation};
 use crate::ids::{Micros, OwnerNo};
 use crate::limits::{Limits, SWEEP_PER_COMMAND};
@@ -171,6 +171,18 @@ fn of_stock(command: &Command<'_>) -> Operation {
         Command::Exchange { .. } => Operation::Exchange,
         Command::Amend { .. } => Operation::Amend,
         Command::PutDocuments { .. } => Operation::PutDocuments,
+    }
+}
+
+/// What a command names that may lie anywhere in large tables: a reservation, be it there or not, and the lines it asks
+/// units for.
+pub(crate) fn named<'c, 'a>(command: &'c Command<'a>) -> (Option<&'a str>, &'c [Wanted<'a>]) {
+    match command {
+        Command::Lock { order, .. } | Command::Place { order, .. } | Command::LockAndDeduct { order } => {
+            (Some(order.reservation), &order.demand.lines)
+        }
+        Command::Exchange { replacement, .. } => (subject(command), &replacement.demand.lines),
+        _ => (subject(command), &[]),
     }
 }
 

@@ -101,6 +101,12 @@ impl Cells {
         (*at == warehouse).then_some(cell)
     }
 
+    /// The first cell with units: where there are any, mostly the one a lock takes from.
+    pub(crate) fn first_stocked(&self) -> Option<&Cell> {
+        let Shelf { place, .. } = self.index.stocked.first()?;
+        self.list.get(*place as usize).map(|(_, cell)| cell)
+    }
+
     /// `available` in a warehouse. Where there is none its cell is not looked at.
     pub(crate) fn available(&self, warehouse: WarehouseIx) -> Units {
         self.index.find(warehouse).map_or(0, |at| self.units_on(self.index.stocked[at]))

@@ -10,6 +10,7 @@ mod identities;
 mod moving;
 mod names;
 mod owners;
+mod prefetch;
 mod read;
 mod reservation;
 mod sorted;
@@ -33,6 +34,7 @@ use crate::ids::{
     ChannelIx, Micros, OwnerNo, RegionIx, RequestKey, SHARED_NAME, Sequence, SkuIx, Units, WarehouseIx,
 };
 
+pub use prefetch::TOGETHER;
 pub(crate) use reservation::Terms;
 pub use reservation::{Allocation, Line, Reservation, ReservationState};
 pub use stock::{PoolCell, Sku};

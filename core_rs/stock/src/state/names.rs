@@ -1,6 +1,9 @@
 //! Where ids lead: a table of places that grows a small part at a time.
 
+use std::hint::black_box;
+
 use super::hash::Texts;
+use super::prefetch::TOGETHER;
 
 /// Ids that callers choose, to places. Hashed from a seed that nobody knows, against chosen collisions; of
 /// the hash enough is kept that growing does not read the ids again and that a wrong id is seldom compared.
@@ -13,7 +16,7 @@ pub(super) struct Names {
 }
 
 /// Where an id is looked for: its shard, and the part of its hash that is kept there.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NameKey {
     pub(super) shard: usize,
     pub(super) hash: u16,
@@ -40,6 +43,24 @@ impl Names {
 
     pub(super) fn get(&self, NameKey { shard, hash }: NameKey, is: impl Fn(usize) -> bool) -> Option<usize> {
         self.shards[shard].find(hash, is).ok()
+    }
+
+    /// Reads early ([`super::prefetch`]) where these ids stand or would stand; where each seems to lead, by its hash alone.
+    pub(super) fn prefetch(&self, names: &[&str]) -> [Option<usize>; TOGETHER] {
+        let mut keys = [NameKey::default(); TOGETHER];
+        let mut homes = [[None; 2]; TOGETHER];
+        for ((key, home), name) in keys.iter_mut().zip(&mut homes).zip(names) {
+            *key = self.key(name.as_bytes());
+            *home = self.shards[key.shard].around_home(key.hash);
+        }
+        for home in homes.as_flattened().iter().flatten() {
+            black_box(**home);
+        }
+        let mut places = [None; TOGETHER];
+        for (place, key) in places.iter_mut().zip(keys).take(names.len()) {
+            *place = self.get(key, |_| true);
+        }
+        places
     }
 
     /// Notes an id, if it is not noted yet; whether it was not.
@@ -126,6 +147,14 @@ impl Slots {
     /// Where a hash would stand if nothing were in its way: hashes are spread evenly over any number of slots.
     fn home(&self, hash: u16) -> usize {
         (usize::from(hash) * self.len()) >> u16::BITS
+    }
+
+    /// Slots of the two lines of memory that nearly every search for a hash reads.
+    fn around_home(&self, hash: u16) -> [Option<&Slot>; 2] {
+        const LINE: usize = 64 / size_of::<Slot>();
+        let at = self.home(hash);
+        let chunk = self.chunks.get(at / CHUNK);
+        [at, at + LINE].map(|at| chunk?.get(at % CHUNK))
     }
 
     /// The slots from a hash's home to the first empty one.

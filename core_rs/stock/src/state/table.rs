@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hint::black_box;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::hash::Numbers;
 use super::names::{NAME_SHARDS, NameKey, Names, Slot, Slots};
+use super::prefetch::TOGETHER;
 use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
@@ -113,6 +115,22 @@ impl<V: Owner> Owners<V> {
 
     fn named(&self, key: NameKey, name: &[u8]) -> Option<usize> {
         self.names.get(key, |place| self.at(place).is_some_and(|owner| owner.name() == name))
+    }
+
+    /// Reads early ([`super::prefetch`]) what looking for these ids will read.
+    pub(crate) fn prefetch(&self, ids: &[&str]) {
+        self.prefetch_places(self.names.prefetch(ids));
+    }
+
+    /// The same for these numbers.
+    pub(crate) fn prefetch_numbers(&self, numbers: [Option<OwnerNo>; TOGETHER]) {
+        self.prefetch_places(numbers.map(|no| no.and_then(|no| self.numbers.get(no))));
+    }
+
+    fn prefetch_places(&self, places: [Option<usize>; TOGETHER]) {
+        for owner in places.into_iter().flatten().filter_map(|place| self.at(place)) {
+            black_box((owner.no(), owner.name().first()));
+        }
     }
 
     /// Puts a new owner; whether its id was free and its number comes after all others.

@@ -13,6 +13,7 @@ use h2::RecvStream;
 use h2::server::{Builder, Connection as Http2};
 use http::Request;
 use http::request::Parts;
+use lockstock_stock::event::Operation;
 use tokio::time::{Instant, Sleep};
 use tonic::Status;
 
@@ -28,7 +29,7 @@ use super::socket::Socket;
 use super::stream;
 use super::waiters::Turn;
 use crate::door::Called;
-use crate::method::Caller;
+use crate::method::{self, Caller};
 
 const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
 
@@ -79,6 +80,14 @@ pub(super) async fn serve(socket: Socket, node: Arc<Node>, guests: Guests) {
     }
 }
 
+/// A call that is there in full and runs with the others that are.
+struct Ready {
+    operation: Operation,
+    message: Bytes,
+    respond: Respond,
+    wait: Option<Duration>,
+}
+
 /// A call that waits for its turn.
 struct Waiting {
     called: Called,
@@ -93,6 +102,8 @@ struct Connection {
     node: Arc<Node>,
     guests: Guests,
     peer: Peer,
+    /// Operations that are run together.
+    ready: Vec<Ready>,
     /// In the order of what they wait for, which is that in which they were taken, but for those that wait for nothing.
     waiting: VecDeque<Waiting>,
     /// That of the first.
@@ -112,6 +123,7 @@ impl Connection {
             node,
             guests,
             peer: Peer::default(),
+            ready: Vec::new(),
             waiting: VecDeque::new(),
             alarm: None,
         }
@@ -129,6 +141,7 @@ impl Connection {
                 }
                 taken += 1;
             }
+            self.run(cx);
             let answered = self.answer(cx) | self.cut_off(cx);
             if !answered && taken < TOGETHER_MAX {
                 return Poll::Pending;
@@ -142,23 +155,27 @@ impl Connection {
         if let Some(denied) = self.node.denied(&head) {
             return reply::answer(&mut respond, Err(denied), None);
         }
-        if let Some(guest) = self.guests.find(head.uri.path()) {
+        let operation = method::operation(head.uri.path());
+        if operation.is_none()
+            && let Some(guest) = self.guests.find(head.uri.path())
+        {
             tokio::spawn(guest.serve(head, body, respond));
             return;
         }
         let arriving = Arriving::new(&self.node, &self.peer.unfinished, &head.headers, body);
         match arriving {
             Err(refused) => reply::answer(&mut respond, Err(refused), None),
-            Ok(arriving) if head.uri.path() == EXECUTE => {
+            Ok(arriving) if operation.is_none() && head.uri.path() == EXECUTE => {
                 tokio::spawn(stream::execute(Arc::clone(&self.node), self.peer.clone(), arriving, respond));
             }
-            Ok(arriving) => self.take_unary(head, arriving, respond, cx),
+            Ok(arriving) => self.take_unary(head, operation, arriving, respond, cx),
         }
     }
 
     fn take_unary(
         &mut self,
         head: Parts,
+        operation: Option<Operation>,
         mut arriving: Arriving,
         mut respond: Respond,
         cx: &mut Context<'_>,
@@ -169,13 +186,43 @@ impl Connection {
             tokio::spawn(in_pieces(node, peer, head, wait, arriving, respond));
             return;
         };
-        match message.and_then(|message| call(&self.node, &self.peer, &head, &message)) {
-            Ok((called, kept)) => {
-                let deadline = wait.and_then(|wait| Instant::now().checked_add(wait));
-                self.wait(Waiting { called, respond, kept, deadline }, cx);
-            }
+        let message = match message {
+            Ok(message) => message,
+            Err(refused) => return reply::answer(&mut respond, Err(refused), None),
+        };
+        if let Some(operation) = operation {
+            return self.ready.push(Ready { operation, message, respond, wait });
+        }
+        // In the order in which they came, as far as anybody can tell.
+        self.run(cx);
+        match call(&self.node, &self.peer, &head, &message) {
+            Ok((called, kept)) => self.wait(Waiting { called, respond, kept, deadline: deadline(wait) }, cx),
             Err(refused) => reply::answer(&mut respond, Err(refused), None),
         }
+    }
+
+    /// Has the door run the operations that are there.
+    fn run(&mut self, cx: &mut Context<'_>) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let mut ready = std::mem::take(&mut self.ready);
+        match unread(&self.node, &self.peer) {
+            Ok(()) => {
+                let calls = ready.iter().map(|ready| (ready.operation, &*ready.message));
+                let called = self.node.door.operate(calls);
+                for (Ready { respond, wait, .. }, called) in ready.drain(..).zip(called) {
+                    let kept = keep(&self.peer, &called);
+                    self.wait(Waiting { called, respond, kept, deadline: deadline(wait) }, cx);
+                }
+            }
+            Err(refused) => {
+                for Ready { mut respond, .. } in ready.drain(..) {
+                    reply::answer(&mut respond, Err(refused.clone()), None);
+                }
+            }
+        }
+        self.ready = ready;
     }
 
     fn wait(&mut self, waiting: Waiting, cx: &mut Context<'_>) {
@@ -250,13 +297,25 @@ impl Connection {
 
 /// Has the door run a call, if its connection may have another answer; what the answer keeps until it is taken.
 fn call(node: &Node, peer: &Peer, head: &Parts, message: &Bytes) -> Result<(Called, Option<Kept>), Status> {
-    let most = node.settings.unread_bytes_max;
-    if peer.unread.kept() >= most {
-        return Err(node.overloaded("unread_bytes_max", most));
-    }
+    unread(node, peer)?;
     let called = node.door.call(Caller::Outside, head.uri.path(), message);
-    let kept = (called.bytes() > SMALL).then(|| Kept::from([peer.unread.keep(called.bytes())]));
+    let kept = keep(peer, &called);
     Ok((called, kept))
+}
+
+/// Refused where the connection has too much that it does not take.
+fn unread(node: &Node, peer: &Peer) -> Result<(), Status> {
+    let most = node.settings.unread_bytes_max;
+    if peer.unread.kept() < most { Ok(()) } else { Err(node.overloaded("unread_bytes_max", most)) }
+}
+
+fn keep(peer: &Peer, called: &Called) -> Option<Kept> {
+    (called.bytes() > SMALL).then(|| Kept::from([peer.unread.keep(called.bytes())]))
+}
+
+/// When a caller stops waiting that waits so long.
+fn deadline(wait: Option<Duration>) -> Option<Instant> {
+    wait.and_then(|wait| Instant::now().checked_add(wait))
 }
 
 /// A call whose message comes in pieces.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tonic::Status;
 use tonic::metadata::MetadataValue;
 
@@ -14,13 +14,13 @@ use super::frames::Frames;
 use super::node::Node;
 use super::peer::{Account, SMALL, Share};
 
-const GRPC_ENCODING: &str = "grpc-encoding";
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: &str = "grpc-accept-encoding";
-const GRPC_TIMEOUT: &str = "grpc-timeout";
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// How long a caller waits, if it says so. What is no such time says nothing.
 pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let (unit, digits) = headers.get(GRPC_TIMEOUT)?.as_bytes().split_last()?;
+    let (unit, digits) = headers.get(&GRPC_TIMEOUT)?.as_bytes().split_last()?;
     // At most eight digits, by the protocol.
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
 
 /// Nothing is taken that is compressed.
 fn plain(headers: &HeaderMap) -> Result<(), Status> {
-    let Some(encoding) = headers.get(GRPC_ENCODING).filter(|encoding| *encoding != "identity") else {
+    let Some(encoding) = headers.get(&GRPC_ENCODING).filter(|encoding| *encoding != "identity") else {
         return Ok(());
     };
     let name = String::from_utf8_lossy(encoding.as_bytes());
@@ -145,10 +145,7 @@ mod tests {
     #[test]
     fn a_timeout_is_a_number_of_up_to_eight_digits_and_a_unit() {
         let said = |text: &'static str| {
-            timeout(&HeaderMap::from_iter([(
-                http::HeaderName::from_static(GRPC_TIMEOUT),
-                HeaderValue::from_static(text),
-            )]))
+            timeout(&HeaderMap::from_iter([(GRPC_TIMEOUT, HeaderValue::from_static(text))]))
         };
         assert_eq!(said("2H"), Some(Duration::from_secs(7_200)));
         assert_eq!(said("3M"), Some(Duration::from_secs(180)));
@@ -165,10 +162,7 @@ mod tests {
     #[test]
     fn what_is_compressed_is_refused_by_name() {
         let with = |encoding: &'static str| {
-            plain(&HeaderMap::from_iter([(
-                http::HeaderName::from_static(GRPC_ENCODING),
-                HeaderValue::from_static(encoding),
-            )]))
+            plain(&HeaderMap::from_iter([(GRPC_ENCODING, HeaderValue::from_static(encoding))]))
         };
         assert!(plain(&HeaderMap::new()).is_ok() && with("identity").is_ok());
         let refused = with("gzip").unwrap_err();
