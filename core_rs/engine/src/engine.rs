@@ -36,7 +36,7 @@ pub const HOLD_COMMANDS_MAX: usize = 256;
 const HOLD_TIME_MAX: Duration = Duration::from_micros(100);
 
 /// Records that may wait in the buffer for their caller to call [`Engine::journal`] ...
-const QUIET_RECORDS_MAX: u64 = 64;
+const QUIET_RECORDS_MAX: u64 = HOLD_COMMANDS_MAX as u64;
 /// ... and how long, while other calls come: beyond either the journal thread is woken without it.
 const QUIET_TIME_MAX: Duration = Duration::from_millis(1);
 

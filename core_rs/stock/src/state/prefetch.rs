@@ -13,8 +13,8 @@ use crate::ids::SkuIx;
 /// what was read is still in the nearest cache when the last of them runs.
 pub const TOGETHER: usize = 16;
 
-/// Fewer reservations or SKUs stand in the caches, as far as they are in use: then reading early only costs.
-const CACHED: [usize; 2] = [1 << 20, 1 << 14];
+/// So many reservations or SKUs at most stand in the caches, as far as they are in use: then reading early only costs.
+const CACHED: [usize; 2] = [1 << 17, 1 << 14];
 
 impl State {
     /// Whether reading early is worth while.
