@@ -42,8 +42,10 @@ const RESET_BEFORE_ACCEPT_MAX: usize = 1_024;
 /// Calls that were reset for the caller's faults and are still remembered; one more ends the connection.
 const RESET_BY_FAULT_MAX: usize = 1_024;
 
-/// Calls taken before those whose turn has come are answered.
+/// Calls taken before those whose turn has come are answered ...
 const TOGETHER_MAX: usize = 256;
+/// ... and bytes of their messages from which on they are run at once: what waits to be run counts for no account.
+const TOGETHER_BYTES: usize = 64 << 10;
 
 fn builder(settings: &Settings) -> Builder {
     let mut builder = Builder::new();
@@ -104,6 +106,8 @@ struct Connection {
     peer: Peer,
     /// Operations that are run together.
     ready: Vec<Ready>,
+    /// Bytes of their messages.
+    ready_bytes: usize,
     /// In the order of what they wait for, which is that in which they were taken, but for those that wait for nothing.
     waiting: VecDeque<Waiting>,
     /// That of the first.
@@ -124,6 +128,7 @@ impl Connection {
             guests,
             peer: Peer::default(),
             ready: Vec::new(),
+            ready_bytes: 0,
             waiting: VecDeque::new(),
             alarm: None,
         }
@@ -191,7 +196,12 @@ impl Connection {
             Err(refused) => return reply::answer(&mut respond, Err(refused), None),
         };
         if let Some(operation) = operation {
-            return self.ready.push(Ready { operation, message, respond, wait });
+            self.ready_bytes += message.len();
+            self.ready.push(Ready { operation, message, respond, wait });
+            if self.ready_bytes >= TOGETHER_BYTES {
+                self.run(cx);
+            }
+            return;
         }
         // In the order in which they came, as far as anybody can tell.
         self.run(cx);
@@ -207,6 +217,7 @@ impl Connection {
             return;
         }
         let mut ready = std::mem::take(&mut self.ready);
+        self.ready_bytes = 0;
         match unread(&self.node, &self.peer) {
             Ok(()) => {
                 let calls = ready.iter().map(|ready| (ready.operation, &*ready.message));
