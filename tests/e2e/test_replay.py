@@ -91,6 +91,8 @@ def test_a_real_shops_year_agrees_with_sql_and_the_twin() -> None:
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "lockstock_server.cli", "replay", str(tmp_path / "none.csv")],
+        # Wide enough that no path, however long, breaks the sentence.
+        env={**os.environ, "COLUMNS": "1000"},
         check=False,
         capture_output=True,
         text=True,
