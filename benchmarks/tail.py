@@ -110,7 +110,11 @@ def _tail(
         fact(
             "latest beyond the slowest sync", max(0.0, late["max"] / 1e3 - slowest * 1e3), "ms", beyond_sync
         ),
-        fact("calls that left late, p99.9", outcome["sent_late_us"]["p999"] / 1e3, "ms"),
+        fact(
+            "calls that left late for want of a free place, p99.9",
+            outcome["sent_late_us"]["p999"] / 1e3,
+            "ms",
+        ),
         fact("behind in the database at the end", stands.sequence - stands.projection.sequence, "records"),
         fact("newest snapshot at", stands.snapshot_sequence, "(its sequence)"),
     ]

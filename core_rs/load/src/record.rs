@@ -82,7 +82,7 @@ pub struct Outcome {
     pub rate: f64,
     /// Of calls, in microseconds; from the planned time, where there is a plan.
     pub latency_us: Summary,
-    /// How late calls left the generator, where there is a plan.
+    /// How late calls left the generator, where there is a plan: late itself, or for want of a free place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_late_us: Option<Summary>,
     /// The server's processor time a command.
