@@ -170,6 +170,7 @@ impl Engine {
         let (now, _) = core.begin(shared);
         let mut steps = 0;
         while steps == 0 || begun.elapsed() < HOLD_TIME_MAX {
+            // One alone has nobody to share its waits for memory with.
             if steps % TOGETHER as u64 == 0 && chunk.len() > 1 {
                 core.prefetch(chunk.as_slice());
             }

@@ -13,13 +13,15 @@ use crate::ids::SkuIx;
 /// what was read is still in the nearest cache when the last of them runs.
 pub const TOGETHER: usize = 16;
 
-/// So many reservations or SKUs at most stand in the caches, as far as they are in use: then reading early only costs.
-const CACHED: [usize; 2] = [1 << 17, 1 << 14];
+/// So many reservations stand in the caches, as far as they are in use: then reading early only costs.
+const RESERVATIONS_CACHED: usize = 1 << 17;
+/// The same for SKUs.
+const SKUS_CACHED: usize = 1 << 14;
 
 impl State {
     /// Whether reading early is worth while.
     pub(crate) fn is_large(&self) -> bool {
-        [self.reservations.len(), self.skus.len()].iter().zip(CACHED).any(|(count, cached)| *count > cached)
+        self.reservations.len() > RESERVATIONS_CACHED || self.skus.len() > SKUS_CACHED
     }
 
     /// Reads what commands will look for that name these reservations, be they there or not, and these SKUs.
