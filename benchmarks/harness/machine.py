@@ -13,6 +13,10 @@ IDLE_SAMPLE_SECONDS = 3.0
 BUSY_MAX = 0.05
 """A machine that does more than this by itself is not idle: no figure of it stands on a page."""
 IN_MEMORY = {"tmpfs", "ramfs"}
+IDLE = slice(3, 5)
+"""Among the ticks: nothing to do, and waiting for the disk."""
+STOLEN = 7
+"""Among the ticks: there was something to do, and the host gave no processor."""
 
 
 def describe(directory: Path) -> dict[str, str]:
@@ -43,11 +47,16 @@ def check(directory: Path) -> None:
 
 def busy(seconds: float = IDLE_SAMPLE_SECONDS) -> float:
     """The share of all cores that others use now, ourselves at rest."""
-    before = _ticks()
+    before = ticks()
     time.sleep(seconds)
-    after = _ticks()
-    total, idle = (sum(now) - sum(then) for now, then in zip(after, before, strict=True))
-    return 1 - idle / total if total else 0.0
+    spent = _since(before)
+    return 1 - sum(spent[IDLE]) / sum(spent) if sum(spent) else 0.0
+
+
+def taken_by_the_host(before: list[int]) -> float:
+    """The share of all cores' time since `before` (`ticks`) in which the host let them stand still."""
+    spent = _since(before)
+    return spent[STOLEN] / sum(spent) if sum(spent) else 0.0
 
 
 def file_system(directory: Path) -> tuple[str, str]:
@@ -67,7 +76,10 @@ def _field(path: Path, name: str) -> str:
     return "unknown"
 
 
-def _ticks() -> tuple[list[int], list[int]]:
-    """Of all cores: everything, and what was idle (waiting for the disk is idle too)."""
-    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return fields, fields[3:5]
+def _since(before: list[int]) -> list[int]:
+    return [now - then for now, then in zip(ticks(), before, strict=True)]
+
+
+def ticks() -> list[int]:
+    """Of all cores, by what they were spent on: see `IDLE` and `STOLEN`."""
+    return [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]

@@ -38,6 +38,7 @@ Left out, which favours the peers: their reservations have no deadline that anyt
 no invariants that are checked. Left out, which favours ours: in all rows but one the projection's database is away,
 so the server's core does not also write rows; that row, and `make bench-long`, say what it costs.
 """
+_PROFILES = "The profiles behind it, and what was tried, are in [performance.md](performance.md).\n"
 _NO_FIGURES = "No figures yet: they come from a run on an idle machine, and there has been none.\n"
 
 
@@ -152,6 +153,7 @@ def _losses(all_measured: list[Measured], result: Result) -> str:
             what = f"{one.yardstick.work} ({cases.MEASURES[one.yardstick.measure]})"
             lines.append(
                 f"- {what}: {number(one.value)}, {bound.words()} wanted, {bound.missed_by(one.value):.0%} off."
+                f" {one.yardstick.why}".rstrip()
             )
     ours = figure(result["turns"], ("ours", "lock"), cases.RATE)
     with_rows = figure(result["turns"], ("ours-sqlite", "lock"), cases.RATE)
@@ -160,7 +162,9 @@ def _losses(all_measured: list[Measured], result: Result) -> str:
             f"- Projecting into SQLite on the server's own core: {number(with_rows.median)} locks a second"
             f" in place of {number(ours.median)}."
         )
-    return "\n".join(lines) + "\n" if lines else "Every yardstick that was measured is reached.\n"
+    if not lines:
+        return "Every yardstick that was measured is reached.\n"
+    return "\n".join([*lines, "", _PROFILES])
 
 
 def _case(case: cases.Case | cases.Floor, turns: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -281,5 +285,9 @@ def _long(result: Result) -> Iterator[str]:
         yield f"{part['words']} Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}.\n"
         rows = [[name, value, wanted, verdict] for name, value, wanted, verdict in part["facts"]]
         yield table(["", "", "wanted", ""], rows)
+        why = part.get("why", {})
+        missed = dict.fromkeys(name for name, _, _, verdict in rows if verdict.startswith("missed"))
+        if reasons := [f"- {name}: {why[name]}" for name in missed if name in why]:
+            yield "\n".join([*reasons, "", _PROFILES])
         if part.get("lines"):
             yield f"![{part['title']}]({FOLDER}/{part['key']}.svg)\n"

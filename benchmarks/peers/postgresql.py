@@ -133,6 +133,14 @@ def started(data: Path, cpu: int, **settings: str) -> Iterator[Any]:
         server.cleanup()
 
 
+def cpu_seconds(database: Any) -> float:
+    """What the server and all its processes have used so far, those that have ended too."""
+    process: Any = database.get_postmaster_info().process
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    ended = times[0].children_user + times[0].children_system
+    return float(ended + sum(one.user + one.system for one in times))
+
+
 def url(database: Any) -> str:
     """Where the projection finds it."""
     return str(database.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import cases
 import pytest
-from harness import figures, page, results, svg
+from harness import figures, machine, page, results, svg
 from harness.figures import Bound, Figure
 from harness.load import Shape
 
@@ -117,6 +117,32 @@ def test_a_missed_yardstick_stands_among_the_losses() -> None:
     turns = {"ours": [[phase("lock", 100, 5)]], "redis": [[phase("lock", 100, 5)]]}
     text = page.render({"quick": a_run(turns, skipped={})})
     assert "at least 1.8 wanted, 44% off" in text
+
+
+def test_what_is_missed_says_why_and_where_its_profile_is() -> None:
+    yardstick = next(one for one in cases.YARDSTICKS if one.why and not one.theirs)
+    case, work = yardstick.ours
+    missed = page.render({"quick": a_run({case: [[phase(work, 1, 1)]]})})
+    reached = page.render({"quick": a_run({case: [[phase(work, 10**9, 1)]]})})
+    assert f"100% off. {yardstick.why}" in missed
+    assert "(performance.md)" in missed
+    assert yardstick.why not in reached
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("missed by 31%", 1), ("reached", 0)])
+def test_a_long_part_says_once_why_what_it_misses_is_missed(verdict: str, said: int) -> None:
+    facts = [["its replay", f"{number} a second", "", verdict] for number in (1, 2)]
+    part: dict[str, Any] = {"key": "recovery", "title": "Recovery", "words": "Killed.", "facts": facts}
+    part |= {"why": {"its replay": "One core applies."}, "began": "then", "minutes": 1.0, "commit": "abc"}
+    text = page.render({"long": a_run({}, parts=[part])})
+    assert text.count("- its replay: One core applies.") == said
+
+
+def test_what_the_host_takes_is_a_share_of_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = [60, 0, 20, 10, 0, 0, 0, 10]
+    monkeypatch.setattr(machine, "ticks", lambda: later)
+    assert machine.taken_by_the_host([0] * len(later)) == pytest.approx(0.1)
+    assert machine.taken_by_the_host(later) == 0.0
 
 
 def test_ticks_are_round_and_reach_the_most() -> None:
