@@ -147,14 +147,15 @@ def _yardstick(one: Measured, result: Result) -> list[str]:
 
 def _losses(all_measured: list[Measured], result: Result) -> str:
     lines = []
+    said: set[str] = set()
     for one in all_measured:
         bound = one.yardstick.bound
         if bound and one.value is not None and one.holds is False:
             what = f"{one.yardstick.work} ({cases.MEASURES[one.yardstick.measure]})"
-            lines.append(
-                f"- {what}: {number(one.value)}, {bound.words()} wanted, {bound.missed_by(one.value):.0%} off."
-                f" {one.yardstick.why}".rstrip()
-            )
+            why = "As above." if one.yardstick.why in said else one.yardstick.why
+            missed = f"{number(one.value)}, {bound.words()} wanted, {bound.missed_by(one.value):.0%} off."
+            lines.append(f"- {what}: {missed} {why}".rstrip())
+            said |= {one.yardstick.why} - {""}
     ours = figure(result["turns"], ("ours", "lock"), cases.RATE)
     with_rows = figure(result["turns"], ("ours-sqlite", "lock"), cases.RATE)
     if ours and with_rows:
