@@ -86,6 +86,7 @@ CASES: tuple[Case | Floor, ...] = (
     Case("ours-streams", OURS, Shape("stream", streams=16, in_flight=16)),
     Case("redis-16", REDIS, _redis(50, 16)),
     Case("redis-100", REDIS, _redis(50, 100)),
+    Case("redis-memory-16", REDIS_MEMORY, _redis(50, 16)),
     Case("redis-memory-100", REDIS_MEMORY, _redis(50, 100)),
     Case("ours-8190", OURS, Shape("batch", batch=8_190, work=BOTH)),
     Floor("floor-lock", "floor: the stock rule", "in memory, in a loop", floor.locks),

@@ -59,6 +59,14 @@ def taken_by_the_host(before: list[int]) -> float:
     return spent[STOLEN] / sum(spent) if sum(spent) else 0.0
 
 
+def stalled_for_memory() -> float:
+    """Seconds since the machine's start in which something waited until memory was free; 0 where it does not say."""
+    pressure = Path("/proc/pressure/memory")
+    if not pressure.exists():
+        return 0.0
+    return int(pressure.read_text().partition("total=")[2].split()[0]) / 1e6
+
+
 def file_system(directory: Path) -> tuple[str, str]:
     """Its kind, and where it is mounted."""
     place = directory.resolve()

@@ -287,8 +287,13 @@ def _long(result: Result) -> Iterator[str]:
         rows = [[name, value, wanted, verdict] for name, value, wanted, verdict in part["facts"]]
         yield table(["", "", "wanted", ""], rows)
         why = part.get("why", {})
-        missed = dict.fromkeys(name for name, _, _, verdict in rows if verdict.startswith("missed"))
-        if reasons := [f"- {name}: {why[name]}" for name in missed if name in why]:
-            yield "\n".join([*reasons, "", _PROFILES])
+        reasons: dict[str, dict[str, None]] = {}
+        for name, _, _, verdict in rows:
+            if name in why and verdict.startswith("missed"):
+                reasons.setdefault(why[name], {})[name] = None
+        if reasons:
+            yield "\n".join(
+                [*(f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()), "", _PROFILES]
+            )
         if part.get("lines"):
             yield f"![{part['title']}]({FOLDER}/{part['key']}.svg)\n"
