@@ -61,7 +61,9 @@ impl Events {
         after: Sequence,
         until: Sequence,
     ) -> Result<Self, ReplayError> {
-        Ok(Self { reader: Reader::open_on(disk, journal, after + 1)?, until, next: after + 1, bytes: 0 })
+        // Followers of the database are further on, as long as it keeps up.
+        let reader = Reader::open_on(disk, journal, after + 1)?.last();
+        Ok(Self { reader, until, next: after + 1, bytes: 0 })
     }
 
     fn read(&mut self) -> Result<Event, ReplayError> {

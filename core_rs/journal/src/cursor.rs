@@ -119,6 +119,11 @@ impl Cursor {
         Ok(self.bytes(self.at, size(length.saturating_sub(self.at)))?.to_vec())
     }
 
+    /// Nobody will read its segment soon.
+    pub fn release(&self) {
+        self.window.file.release(0, self.header.bytes);
+    }
+
     fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], IoError> {
         self.window.get(at, len).map_err(IoError::at("read", &self.path))
     }

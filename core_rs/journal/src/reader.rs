@@ -19,6 +19,8 @@ pub struct Reader {
     records: Vec<u8>,
     at: usize,
     next: Sequence,
+    /// Whether it releases what it has read.
+    is_last: bool,
 }
 
 impl Reader {
@@ -32,7 +34,15 @@ impl Reader {
         let (indexes, _) = segment::list(disk.as_ref(), dir)?;
         let index = holding(disk.as_ref(), dir, &indexes, from)?;
         let cursor = Cursor::open(disk.as_ref(), dir, index)?;
-        Ok(Reader { disk, dir: dir.to_path_buf(), cursor, records: Vec::new(), at: 0, next: from })
+        let dir = dir.to_path_buf();
+        Ok(Reader { disk, dir, cursor, records: Vec::new(), at: 0, next: from, is_last: false })
+    }
+
+    /// The same for whoever is mostly the last to read a segment: once it is behind it, the system need not keep it in
+    /// memory. Where memory is full of such files, who needs some waits until it is free.
+    #[must_use]
+    pub fn last(self) -> Reader {
+        Reader { is_last: true, ..self }
     }
 
     /// The next record and its sequence, `None` where that is after `until`. `until` must be in the journal
@@ -97,6 +107,9 @@ impl Reader {
                 return Err(OpenError::Foreign { segment: here + 1, expected, found }.into());
             }
             if header.first == self.cursor.next && header.chain == self.cursor.chain {
+                if self.is_last {
+                    self.cursor.release();
+                }
                 self.cursor = next;
                 return Ok(());
             }

@@ -309,6 +309,8 @@ impl Write for Out<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         pieces::write(self.file, &self.buffer, self.at, self.rest)?;
+        // It is read at the next start, if it is the newest then.
+        self.file.release(self.at, offset(self.buffer.len()));
         self.crc = crc32c::crc32c_append(self.crc, &self.buffer);
         self.at += offset(self.buffer.len());
         self.buffer.clear();

@@ -59,6 +59,22 @@ fn a_follower_sees_exactly_the_records_while_the_writer_appends_and_seals() {
 }
 
 #[test]
+fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() {
+    let disk = FaultyDisk::new();
+    let (mut log, _) = open(&disk).unwrap();
+    for first in [1, 11, 21] {
+        append(&mut log, first, first + 9);
+        log.seal().unwrap();
+    }
+    let released = || [1, 2, 3].map(|index| disk.released(&segment_path(index)) > 0);
+    let read = |mut reader: Reader| while reader.next(21).unwrap().is_some() {};
+    read(reader(&disk, 1));
+    assert_eq!(released(), [false; 3]);
+    read(reader(&disk, 1).last());
+    assert_eq!(released(), [true, true, false], "it stands in the third");
+}
+
+#[test]
 fn a_follower_begins_at_any_record_also_within_a_batch_and_at_the_end() {
     let disk = FaultyDisk::new();
     let (mut log, _) = open(&disk).unwrap();

@@ -55,6 +55,13 @@ fn a_snapshot_is_written_and_synced_in_pieces_so_that_no_sync_waits_behind_all_o
 }
 
 #[test]
+fn a_snapshot_that_is_written_is_not_kept_in_memory() {
+    let disk = FaultyDisk::new();
+    let path = write(&disk, 25).unwrap();
+    assert_eq!(disk.released(&path), body(25).len() as u64);
+}
+
+#[test]
 fn the_newest_snapshot_is_found_and_two_are_kept() {
     let disk = FaultyDisk::new();
     assert!(newest(&disk).snapshot.is_none());

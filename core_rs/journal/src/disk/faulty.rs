@@ -62,6 +62,8 @@ struct Data {
     visible: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// Bytes of which the system was told that nobody will read them soon.
+    released: u64,
 }
 
 #[derive(Clone)]
@@ -188,6 +190,12 @@ impl FaultyDisk {
         let world = self.world();
         let id = world.names.get(path)?;
         world.files.get(id).map(|data| data.visible.clone())
+    }
+
+    /// The bytes of a file that were released, as often as they were.
+    pub fn released(&self, path: &Path) -> u64 {
+        let world = self.world();
+        world.names.get(path).and_then(|id| world.files.get(id)).map_or(0, |data| data.released)
     }
 
     /// A disk with the same contents and no faults.
@@ -476,5 +484,13 @@ impl DiskFile for FaultyFile {
             Fate::Failed(_) => {}
         }
         fate.tell()
+    }
+
+    fn release(&self, _: u64, bytes: u64) {
+        if let Ok(mut world) = self.alive()
+            && let Some(data) = world.files.get_mut(&self.id)
+        {
+            data.released += bytes;
+        }
     }
 }

@@ -50,4 +50,6 @@ pub trait DiskFile: Send + Sync {
     fn allocate(&self, bytes: u64) -> io::Result<()>;
     /// Makes durable what was written, and the length.
     fn sync(&self) -> io::Result<()>;
+    /// Nobody will read these bytes soon, and they are durable: the system need not keep them in memory. A hint.
+    fn release(&self, offset: u64, bytes: u64);
 }

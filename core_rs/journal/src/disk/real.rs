@@ -110,4 +110,14 @@ impl DiskFile for File {
         // A sync that was interrupted says nothing of what became durable, so it counts as failed.
         Ok(fdatasync(self)?)
     }
+
+    fn release(&self, offset: u64, bytes: u64) {
+        #[cfg(target_os = "linux")]
+        if let Some(bytes) = std::num::NonZeroU64::new(bytes) {
+            // Taken or not, what is read and written is the same.
+            let _taken = rustix::fs::fadvise(self, offset, Some(bytes), rustix::fs::Advice::DontNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _nothing_to_tell = (offset, bytes);
+    }
 }
