@@ -76,10 +76,10 @@ def run(scratch: Scratch) -> Part:
         ],
         "why": dict.fromkeys(
             ("p99.9", BEYOND),
-            "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy the host"
-            " lets the machine stand still for up to 33 ms at a time, which a thread that only counts sees too. And in"
-            " ten minutes PostgreSQL's files, ended reservations and the snapshotter's copy of them fill 24 GiB, and"
-            " then all wait for memory. How much of each it was is above.",
+            "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy the"
+            " host lets the machine stand still for up to 33 ms at a time, which a thread that only counts sees too."
+            " And in ten minutes PostgreSQL's files, ended reservations and the snapshotter's copy of them fill 24 GiB,"
+            " and then all wait for memory. How much of each it was is above.",
         ),
     }
 
