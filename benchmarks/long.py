@@ -36,8 +36,6 @@ CATCH_UP_SECONDS_MAX = 3_600.0
 # Longer than whoever writes snapshots takes for a segment and a snapshot.
 SNAPSHOT_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.5
-REPLAY = "its replay"
-EACH = "an open reservation of one line"
 
 
 def run(scratch: Scratch, say: Say, only: list[str]) -> list[Part]:
@@ -70,7 +68,7 @@ def _recovery(scratch: Scratch) -> Part:
         line.append((events, seconds))
         replayed = recovered["replayed"] / recovered["seconds"]
         facts.append(fact(f"{events:,} events, no snapshot: serving again after", seconds, "s"))
-        facts.append(fact(REPLAY, replayed, "events a second", Bound(3 * MILLION)))
+        facts.append(fact("its replay", replayed, "events a second", Bound(3 * MILLION)))
     peer = replace(peer, settings={"LOCKSTOCK_LOG_LEVEL": "info"})
     with scratch() as directory, peer.served(directory, 1) as (server, target):
         load(target, BATCHES, commands=9 * MILLION // 2)
@@ -87,10 +85,6 @@ def _recovery(scratch: Scratch) -> Part:
         " Where snapshots are written it is killed when none is under way, as on most days: while the core is saturated"
         " they fall behind.",
         "facts": facts,
-        "why": {
-            REPLAY: "One core applies, with every identity asserted and the hash kept, and that alone is the bound; the"
-            " other reads and decodes ahead of it."
-        },
         "x": "events",
         "y": "seconds",
         "lines": {"no snapshot": line},
@@ -129,13 +123,9 @@ def _memory(scratch: Scratch) -> Part:
         " the snapshotter keeps a copy of its own, which comes on top.",
         "facts": [
             fact("empty", empty / (1 << 20), "MiB"),
-            fact(EACH, each, "bytes", Bound(200, at_most=True)),
+            fact("an open reservation of one line", each, "bytes", Bound(200, at_most=True)),
             fact("5,000,000 open, all told", resident / (1 << 30), "GiB", Bound(1.5, at_most=True)),
         ],
-        "why": {
-            EACH: "144 bytes are the reservation, 32 its request id, which is kept 96 hours, 18 its deadline and the"
-            " way to it by name; the rest is room in pages that are not full, and buffers of the batches before it."
-        },
         "x": "open reservations",
         "y": "MiB",
         "lines": {"ours": line},
@@ -201,10 +191,6 @@ def _projection(scratch: Scratch) -> Part:
             fact("the door before the burst", before, "locks a second"),
             fact("the door while it catches up, of that", during / before, "", Bound(0.9)),
         ],
-        "why": {
-            "sustained": "PostgreSQL's core is the bound: a lock is five rows and eleven entries of indexes, and a"
-            " server that only takes these rows spends 25 us on them, 17 of which on the entries."
-        },
     }
 
 

@@ -27,7 +27,6 @@ OPEN = 1_000_000
 SPREAD = Shape("unary", connections=8, in_flight=100)
 PEAK = Duration(seconds=10.0, warm_up_seconds=2.0)
 SECONDS, BESIDE_SECONDS = 600.0, 60.0
-BEYOND = "latest beyond the slowest sync"
 
 Where = Callable[[], AbstractContextManager[Path]]
 
@@ -74,13 +73,6 @@ def run(scratch: Scratch) -> Part:
             ),
             *_tail("on one disk: ", scratch, scratch, rate, hold, BESIDE_SECONDS, None, None),
         ],
-        "why": dict.fromkeys(
-            ("p99.9", BEYOND),
-            "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy the"
-            " host lets the machine stand still for up to 33 ms at a time, which a thread that only counts sees too."
-            " And in ten minutes PostgreSQL's files, ended reservations and the snapshotter's copy of them fill 24 GiB,"
-            " and then all wait for memory. How much of each it was is above.",
-        ),
     }
 
 
@@ -118,7 +110,9 @@ def _tail(
         fact("p99.9", late["p999"] / 1e3, "ms", within),
         fact("latest", late["max"] / 1e3, "ms"),
         fact("slowest sync (the bound of its bucket)", slowest * 1e3, "ms"),
-        fact(BEYOND, max(0.0, late["max"] / 1e3 - slowest * 1e3), "ms", beyond_sync),
+        fact(
+            "latest beyond the slowest sync", max(0.0, late["max"] / 1e3 - slowest * 1e3), "ms", beyond_sync
+        ),
         fact(
             "calls that left late for want of a free place, p99.9",
             outcome["sent_late_us"]["p999"] / 1e3,

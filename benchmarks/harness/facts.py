@@ -7,7 +7,7 @@ from typing import Any
 from harness.figures import Bound, number
 
 Part = dict[str, Any]
-"""A title, words, facts, why those that are missed are (by their names), and a curve where there is one."""
+"""A title, words, facts, and a curve where there is one."""
 
 
 def fact(name: str, value: float, unit: str, bound: Bound | None = None) -> list[str]:

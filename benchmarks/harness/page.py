@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cases
+import reasons
 
 from harness import svg
 from harness.figures import Figure, number, words
@@ -133,8 +134,8 @@ def _yardstick(one: Measured, result: Result) -> list[str]:
     measure = cases.MEASURES[yardstick.measure]
     if one.value is None:
         involved = [yardstick.ours[0], *(case for case, _ in yardstick.theirs)]
-        reasons = {**result["skipped"], **result["failed"]}
-        why = next((reasons[case] for case in involved if case in reasons), "not measured")
+        not_run = {**result["skipped"], **result["failed"]}
+        why = next((not_run[case] for case in involved if case in not_run), "not measured")
         return [yardstick.work, measure, "", one.against(), "", "", "", why]
     unit = "x" if yardstick.theirs else ""
     ratio = f"{number(one.value)}x{' less' if yardstick.inverse else ''}" if yardstick.theirs else ""
@@ -286,14 +287,13 @@ def _long(result: Result) -> Iterator[str]:
         yield f"{part['words']} Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}.\n"
         rows = [[name, value, wanted, verdict] for name, value, wanted, verdict in part["facts"]]
         yield table(["", "", "wanted", ""], rows)
-        why = part.get("why", {})
-        reasons: dict[str, dict[str, None]] = {}
+        missed: dict[str, dict[str, None]] = {}
         for name, _, _, verdict in rows:
-            if name in why and verdict.startswith("missed"):
-                reasons.setdefault(why[name], {})[name] = None
-        if reasons:
+            if verdict.startswith("missed") and (why := reasons.why(part["key"], name)):
+                missed.setdefault(why, {})[name] = None
+        if missed:
             yield "\n".join(
-                [*(f"- {', '.join(names)}: {reason}" for reason, names in reasons.items()), "", _PROFILES]
+                [*(f"- {', '.join(names)}: {why}" for why, names in missed.items()), "", _PROFILES]
             )
         if part.get("lines"):
             yield f"![{part['title']}]({FOLDER}/{part['key']}.svg)\n"

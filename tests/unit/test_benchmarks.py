@@ -7,6 +7,7 @@ from typing import Any
 
 import cases
 import pytest
+import reasons
 from harness import figures, machine, page, results, svg
 from harness.figures import Bound, Figure
 from harness.load import Shape
@@ -130,10 +131,13 @@ def test_what_is_missed_says_why_and_where_its_profile_is() -> None:
 
 
 @pytest.mark.parametrize(("verdict", "said"), [("missed by 31%", 1), ("reached", 0)])
-def test_a_long_part_says_once_why_what_it_misses_is_missed(verdict: str, said: int) -> None:
+def test_a_long_part_says_once_why_what_it_misses_is_missed(
+    monkeypatch: pytest.MonkeyPatch, verdict: str, said: int
+) -> None:
     facts = [["its replay", f"{number} a second", "", verdict] for number in (1, 2)]
     part: dict[str, Any] = {"key": "recovery", "title": "Recovery", "words": "Killed.", "facts": facts}
-    part |= {"why": {"its replay": "One core applies."}, "began": "then", "minutes": 1.0, "commit": "abc"}
+    part |= {"began": "then", "minutes": 1.0, "commit": "abc"}
+    monkeypatch.setattr(reasons, "WHY", {("recovery", "its replay"): "One core applies."})
     text = page.render({"long": a_run({}, parts=[part])})
     assert text.count("- its replay: One core applies.") == said
 

@@ -62,7 +62,7 @@ impl Events {
         until: Sequence,
     ) -> Result<Self, ReplayError> {
         // Followers of the database are further on, as long as it keeps up.
-        let reader = Reader::open_on(disk, journal, after + 1)?.last();
+        let reader = Reader::open_on(disk, journal, after + 1)?.releasing();
         Ok(Self { reader, until, next: after + 1, bytes: 0 })
     }
 

@@ -20,7 +20,7 @@ pub struct Reader {
     at: usize,
     next: Sequence,
     /// Whether it releases what it has read.
-    is_last: bool,
+    releases: bool,
 }
 
 impl Reader {
@@ -35,14 +35,14 @@ impl Reader {
         let index = holding(disk.as_ref(), dir, &indexes, from)?;
         let cursor = Cursor::open(disk.as_ref(), dir, index)?;
         let dir = dir.to_path_buf();
-        Ok(Reader { disk, dir, cursor, records: Vec::new(), at: 0, next: from, is_last: false })
+        Ok(Reader { disk, dir, cursor, records: Vec::new(), at: 0, next: from, releases: false })
     }
 
     /// The same for whoever is mostly the last to read a segment: once it is behind it, the system need not keep it in
     /// memory. Where memory is full of such files, who needs some waits until it is free.
     #[must_use]
-    pub fn last(self) -> Reader {
-        Reader { is_last: true, ..self }
+    pub fn releasing(self) -> Reader {
+        Reader { releases: true, ..self }
     }
 
     /// The next record and its sequence, `None` where that is after `until`. `until` must be in the journal
@@ -107,7 +107,7 @@ impl Reader {
                 return Err(OpenError::Foreign { segment: here + 1, expected, found }.into());
             }
             if header.first == self.cursor.next && header.chain == self.cursor.chain {
-                if self.is_last {
+                if self.releases {
                     self.cursor.release();
                 }
                 self.cursor = next;

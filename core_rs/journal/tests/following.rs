@@ -70,7 +70,7 @@ fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() 
     let read = |mut reader: Reader| while reader.next(21).unwrap().is_some() {};
     read(reader(&disk, 1));
     assert_eq!(released(), [false; 3]);
-    read(reader(&disk, 1).last());
+    read(reader(&disk, 1).releasing());
     assert_eq!(released(), [true, true, false], "it stands in the third");
 }
 

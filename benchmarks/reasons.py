@@ -1,0 +1,49 @@
+"""Why parts of the long run miss their marks, as far as the profiles show it. A yardstick's reason stands with it."""
+
+from __future__ import annotations
+
+_REPLAY = (
+    "One core applies, with every identity asserted and the hash kept, and that alone is the bound; the"
+    " other reads and decodes ahead of it."
+)
+_SNAPSHOT = (
+    "A second is the start of the process, most of the others reading the snapshot, which holds ended"
+    " reservations too."
+)
+_RESERVATION = (
+    "144 bytes are the reservation, 32 its request id, which is kept 96 hours, 18 its deadline and the"
+    " way to it by name; the rest is room in pages that are not full, and buffers of the batches before"
+    " it."
+)
+_TAIL = (
+    "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy"
+    " the host lets the machine stand still for up to 33 ms at a time, which a thread that only counts"
+    " sees too. And in ten minutes PostgreSQL's files, ended reservations and the snapshotter's copy of"
+    " them fill 24 GiB, and then all wait for memory. How much of each it was is above."
+)
+_GROWTH = (
+    "What a lock touches among 50 million rows lies in no cache: it waits for memory, though several such"
+    " waits overlap."
+)
+_PROJECTION = (
+    "PostgreSQL's core is the bound: a lock is five rows and eleven entries of indexes, and a server that"
+    " only takes these rows spends 25 us on them, 17 of which on the entries."
+)
+
+WHY: dict[tuple[str, str], str] = {
+    ("recovery", "its replay"): _REPLAY,
+    ("recovery", "10,000,000 events, a million open"): _SNAPSHOT,
+    ("memory", "an open reservation"): _RESERVATION,
+    ("tail", "p99.9"): _TAIL,
+    ("tail", "latest beyond the slowest sync"): _TAIL,
+    ("growth", "large over small"): _GROWTH,
+    ("projection", "sustained"): _PROJECTION,
+}
+"""By the part, and how the fact's name begins."""
+
+
+def why(part: str, name: str) -> str:
+    """The reason of a fact that is missed; empty where none is known."""
+    return next(
+        (reason for (of, begins), reason in WHY.items() if of == part and name.startswith(begins)), ""
+    )
