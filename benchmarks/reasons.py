@@ -10,11 +10,6 @@ _SNAPSHOT = (
     "A second is the start of the process, most of the others reading the snapshot, which holds ended"
     " reservations too."
 )
-_RESERVATION = (
-    "144 bytes are the reservation, 32 its request id, which is kept 96 hours, 18 its deadline and the"
-    " way to it by name; the rest is room in pages that are not full, and buffers of the batches before"
-    " it."
-)
 _TAIL = (
     "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy"
     " the host lets the machine stand still for up to 33 ms at a time, which a thread that only counts"
@@ -33,7 +28,6 @@ _PROJECTION = (
 WHY: dict[tuple[str, str], str] = {
     ("recovery", "its replay"): _REPLAY,
     ("recovery", "10,000,000 events, a million open"): _SNAPSHOT,
-    ("memory", "an open reservation"): _RESERVATION,
     ("tail", "p99.9"): _TAIL,
     ("tail", "latest beyond the slowest sync"): _TAIL,
     ("growth", "large over small"): _GROWTH,

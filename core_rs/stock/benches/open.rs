@@ -13,6 +13,10 @@ use lockstock_stock::machine::Machine;
 use lockstock_stock::state::State;
 use shop::{deduct, lock, request, rows, shop, step};
 
+/// As the server has it: what a block of memory takes is the allocator's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const OPEN: u64 = 1_000_000;
 const SKUS: u64 = 100_000;
 const WAREHOUSES: usize = 50;

@@ -163,26 +163,48 @@ counters! {
     }
 }
 
-/// Counters of something that there are millions of: narrow while all of them fit, as nearly all do.
+/// Counters of something that there are millions of: narrow while all of them fit, as nearly all do. What they are of
+/// stands with them, where they would leave a gap.
 #[derive(Clone, Debug)]
-pub struct Counters<const N: usize>(Width<N>);
+pub struct Counters<const N: usize, Of = ()>(Width<N, Of>);
 
 #[derive(Clone, Debug)]
-enum Width<const N: usize> {
-    Narrow([u8; N]),
-    Wide(Box<[Units; N]>),
+enum Width<const N: usize, Of> {
+    Narrow(Of, [u8; N]),
+    Wide(Of, Box<[Units; N]>),
 }
 
-impl<const N: usize> Counters<N> {
-    /// Nothing.
-    pub const ZERO: Self = Self(Width::Narrow([0; N]));
+impl<const N: usize, Of: Copy> Counters<N, Of> {
+    /// Nothing of it.
+    #[must_use]
+    pub const fn zero(of: Of) -> Self {
+        Self(Width::Narrow(of, [0; N]))
+    }
+
+    /// So many.
+    #[must_use]
+    pub fn new(of: Of, all: [Units; N]) -> Self {
+        let mut counters = Self::zero(of);
+        for (at, units) in all.into_iter().enumerate() {
+            counters.set(at, units);
+        }
+        counters
+    }
+
+    /// What they are of.
+    #[must_use]
+    pub const fn of(&self) -> Of {
+        match self.0 {
+            Width::Narrow(of, _) | Width::Wide(of, _) => of,
+        }
+    }
 
     /// One counter, by its place.
     #[must_use]
     pub fn get(&self, at: usize) -> Units {
         match &self.0 {
-            Width::Narrow(units) => units[at].into(),
-            Width::Wide(units) => units[at],
+            Width::Narrow(_, units) => units[at].into(),
+            Width::Wide(_, units) => units[at],
         }
     }
 
@@ -190,42 +212,33 @@ impl<const N: usize> Counters<N> {
     #[must_use]
     pub fn all(&self) -> [Units; N] {
         match &self.0 {
-            Width::Narrow(units) => units.map(Units::from),
-            Width::Wide(units) => **units,
+            Width::Narrow(_, units) => units.map(Units::from),
+            Width::Wide(_, units) => **units,
         }
     }
 
     /// Sets one.
     pub(crate) fn set(&mut self, at: usize, units: Units) {
         match (&mut self.0, u8::try_from(units)) {
-            (Width::Narrow(narrow), Ok(units)) => narrow[at] = units,
-            (Width::Wide(wide), _) => wide[at] = units,
-            (Width::Narrow(_), Err(_)) => {
+            (Width::Narrow(_, narrow), Ok(units)) => narrow[at] = units,
+            (Width::Wide(_, wide), _) => wide[at] = units,
+            (Width::Narrow(of, _), Err(_)) => {
+                let of = *of;
                 let mut wide = self.all();
                 wide[at] = units;
-                self.0 = Width::Wide(Box::new(wide));
+                self.0 = Width::Wide(of, Box::new(wide));
             }
         }
     }
 }
 
-impl<const N: usize> From<[Units; N]> for Counters<N> {
-    fn from(all: [Units; N]) -> Self {
-        let mut counters = Self::ZERO;
-        for (at, units) in all.into_iter().enumerate() {
-            counters.set(at, units);
-        }
-        counters
-    }
-}
-
-impl<const N: usize> PartialEq for Counters<N> {
+impl<const N: usize, Of: Copy + PartialEq> PartialEq for Counters<N, Of> {
     fn eq(&self, other: &Self) -> bool {
-        self.all() == other.all()
+        self.of() == other.of() && self.all() == other.all()
     }
 }
 
-impl<const N: usize> Eq for Counters<N> {}
+impl<const N: usize, Of: Copy + Eq> Eq for Counters<N, Of> {}
 
 /// The counters of one SKU in one warehouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -265,11 +278,12 @@ mod tests {
 
     #[test]
     fn counters_hold_what_was_set_narrow_or_wide() {
-        let mut counters = Counters::<3>::ZERO;
+        let mut counters = Counters::<3, char>::zero('a');
         for units in [0, 1, Units::from(u8::MAX), 256, -1, Units::MAX, Units::MIN, 5] {
             counters.set(1, units);
-            assert_eq!((counters.get(1), counters.all()), (units, [0, units, 0]));
-            assert_eq!(counters, Counters::from([0, units, 0]), "its history does not show");
+            assert_eq!((counters.of(), counters.get(1), counters.all()), ('a', units, [0, units, 0]));
+            assert_eq!(counters, Counters::new('a', [0, units, 0]), "its history does not show");
+            assert_ne!(counters, Counters::new('b', [0, units, 0]));
         }
     }
 }

@@ -94,7 +94,7 @@ fn line(state: &State, line: &RealLine) -> (String, Vec<(String, Held)>, [i64; 1
             shipped: at.get(A::Shipped),
             returning: at.get(A::Returning),
         };
-        (state.warehouse(at.warehouse).id.to_string(), held)
+        (state.warehouse(at.warehouse()).id.to_string(), held)
     };
     let counters = [
         line.get(L::Requested),
@@ -107,7 +107,7 @@ fn line(state: &State, line: &RealLine) -> (String, Vec<(String, Held)>, [i64; 1
         line.get(L::Claimed),
         line.get(L::Returned),
         line.get(L::Wanted),
-        i64::from(line.policy == DeductionPolicy::OnPayment),
+        i64::from(line.policy() == DeductionPolicy::OnPayment),
     ];
     (state.sku(line.sku).id.to_string(), line.allocations.iter().map(held).collect(), counters)
 }

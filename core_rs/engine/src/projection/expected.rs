@@ -189,7 +189,7 @@ fn reservation_lines(state: &State, it: &Reservation, writer: &mut Appended) {
             number.into(),
             (&*state.sku(line.sku).id).into(),
             pool_name(state, line.pool).into(),
-            line.policy.name().into(),
+            line.policy().name().into(),
         ];
         writer.row(&row, &line.counters.all());
     }
@@ -198,7 +198,8 @@ fn reservation_lines(state: &State, it: &Reservation, writer: &mut Appended) {
 fn allocations(state: &State, it: &Reservation, writer: &mut Appended) {
     for (line, number) in it.lines.iter().zip(1_u32..) {
         let held = line.allocations.iter().zip(0_u32..);
-        let held = held.map(|(allocation, at)| (&*state.warehouse(allocation.warehouse).id, at, allocation));
+        let held =
+            held.map(|(allocation, at)| (&*state.warehouse(allocation.warehouse()).id, at, allocation));
         for (warehouse, position, allocation) in sorted(held, |(warehouse, ..)| warehouse) {
             let row: [Value<'_>; 4] = [(&*it.id).into(), number.into(), warehouse.into(), position.into()];
             writer.row(&row, &allocation.counters.all());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lockstock_stock::event::DeductionPolicy;
 use lockstock_stock::ids::{ChannelIx, LineNo, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, WarehouseIx};
 use lockstock_stock::movement::OwnerKind;
-use lockstock_stock::state::State;
+use lockstock_stock::state::{Allocation, State};
 
 use super::error::ProjectionError;
 
@@ -102,8 +102,8 @@ impl Names {
                 let reservation = state.reservation(no)?;
                 let lines = reservation.lines.iter().map(|line| Line {
                     sku: line.sku,
-                    sells: Some((line.pool, line.policy)),
-                    warehouses: line.allocations.iter().map(|allocation| allocation.warehouse).collect(),
+                    sells: Some((line.pool, line.policy())),
+                    warehouses: line.allocations.iter().map(Allocation::warehouse).collect(),
                 });
                 self.lines.insert(no, lines.collect());
                 Arc::from(&*reservation.id)

@@ -5,7 +5,7 @@ use super::bytes::{Reader, Writer};
 use super::change::read_policy;
 use super::event::announced;
 use super::stock::{Bounds, Record, read_counters, write_counters};
-use crate::counters::{ALLOCATION_COUNTERS, LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
+use crate::counters::{ALLOCATION_COUNTERS, Counters, LINE_COUNTERS, RECEIPT_COUNTERS, TRANSFER_COUNTERS};
 use crate::event::Source;
 use crate::ids::{ChannelIx, Micros, OwnerNo, RegionIx, WarehouseIx};
 use crate::state::{Allocation, Line, Receipt, ReceiptLine, Reservation, Terms, Transfer, TransferLine};
@@ -131,11 +131,11 @@ impl Record for Reservation {
         for line in &self.lines {
             writer.number(line.sku.0);
             writer.number(line.pool.0);
-            writer.byte(line.policy as u8);
+            writer.byte(line.policy() as u8);
             write_counters(writer, &line.counters.all());
             writer.length(line.allocations.len());
             for allocation in &line.allocations {
-                writer.number(allocation.warehouse.0);
+                writer.number(allocation.warehouse().0);
                 write_counters(writer, &allocation.counters.all());
             }
         }
@@ -176,13 +176,10 @@ fn read_line(reader: &mut Reader<'_>, bounds: &Bounds) -> Result<Line, CodecErro
     Ok(Line {
         sku: bounds.read_sku(reader)?,
         pool: bounds.read_pool(reader)?,
-        policy: read_policy(reader)?,
-        counters: read_counters(reader)?.into(),
+        counters: Counters::new(read_policy(reader)?, read_counters(reader)?),
         allocations: reader.list(ALLOCATION_BYTES_MIN, |reader| {
-            Ok(Allocation {
-                warehouse: bounds.read_warehouse(reader)?,
-                counters: read_counters(reader)?.into(),
-            })
+            let counters = Counters::new(bounds.read_warehouse(reader)?, read_counters(reader)?);
+            Ok(Allocation { counters })
         })?,
     })
 }

@@ -15,7 +15,7 @@ use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, OwnerNo, RegionIx, RequestKey, SHARED_NAME, SkuIx, WarehouseIx};
 use crate::state::{
-    Assembled, KnownKey, Owner, Owners, PAGE, Receipt, Reservation, State, Transfer, hash,
+    Assembled, KnownKey, Owner, Owners, Receipt, Reservation, State, Transfer, hash, page_of,
     receipt_contribution, reservation_contribution, transfer_contribution,
 };
 
@@ -167,8 +167,8 @@ impl<R: Read> Input<'_, R> {
     ) -> Result<(), E> {
         let mut left = count;
         while left > 0 {
-            let mut page = Vec::with_capacity(PAGE);
-            for _ in 0..left.min(PAGE as u64) {
+            let mut page = Vec::with_capacity(page_of::<T>());
+            for _ in 0..left.min(page_of::<T>() as u64) {
                 page.push(self.record(T::read)?);
             }
             left -= page.len() as u64;

@@ -76,7 +76,7 @@ fn increase(
     for (number, delta) in amendment.deltas.iter().filter(|(_, delta)| *delta > 0) {
         let line = find::line(reservation, *number)?;
         asks.push(Ask { line: *number, sku: line.sku, units: *delta });
-        lines.push((line.policy, Spot::line(line.sku, line.pool, reservation.no, *number)));
+        lines.push((line.policy(), Spot::line(line.sku, line.pool, reservation.no, *number)));
     }
     let mut added: Vec<NewLine> = Vec::with_capacity(amendment.additions.len());
     let next = (1..).nth(reservation.lines.len()).unwrap_or(LineNo::MAX);
@@ -119,10 +119,10 @@ pub(super) fn shipping(draft: &Draft<'_>, reservation: &Reservation) -> Vec<Ware
     let mut shipping = Vec::new();
     for (number, line) in (1..).zip(&reservation.lines) {
         for at in &line.allocations {
-            let held = |counter| draft.held(reservation.no, number, at.warehouse, counter);
+            let held = |counter| draft.held(reservation.no, number, at.warehouse(), counter);
             let waiting = held(A::Locked) + held(A::Allocated) + held(A::Picking);
-            if waiting > 0 && !shipping.contains(&at.warehouse) {
-                shipping.push(at.warehouse);
+            if waiting > 0 && !shipping.contains(&at.warehouse()) {
+                shipping.push(at.warehouse());
             }
         }
     }

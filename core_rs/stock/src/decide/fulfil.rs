@@ -13,7 +13,7 @@ use crate::few::Few;
 use crate::ids::{LineNo, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
-use crate::state::{Line, Reservation};
+use crate::state::{Allocation, Line, Reservation};
 
 /// Hands paid units to the warehouse.
 pub(super) fn push(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result<(), Refusal> {
@@ -61,7 +61,7 @@ fn places(reservation: &Reservation, parcel: &Selection<'_>) -> Result<BTreeSet<
     };
     let allocations = named.into_iter().flat_map(|line| &line.allocations);
     let waiting = allocations.filter(|at| at.get(A::Allocated) + at.get(A::Picking) > 0);
-    Ok(waiting.map(|at| at.warehouse).collect())
+    Ok(waiting.map(Allocation::warehouse).collect())
 }
 
 /// A warehouse has picked: what lies ready stays in picking, what is short is routed again. It is a step of

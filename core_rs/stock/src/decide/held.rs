@@ -76,7 +76,7 @@ pub(super) fn expiry(reservation: &Reservation) -> impl Iterator<Item = Movement
         allocations.map(move |at| Movement {
             kind: Kind::Expire,
             sku: line.sku,
-            warehouse: Some(at.warehouse),
+            warehouse: Some(at.warehouse()),
             pool: line.pool,
             owner: Some(reservation.no),
             line: number,

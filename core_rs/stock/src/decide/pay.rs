@@ -117,7 +117,7 @@ fn select_waiting(
     selection: &Selection<'_>,
     waiting: &Waiting,
 ) -> Result<Few<Paid>, Refusal> {
-    let on_payment = reservation.lines.iter().any(|line| line.policy == DeductionPolicy::OnPayment);
+    let on_payment = reservation.lines.iter().any(|line| line.policy() == DeductionPolicy::OnPayment);
     let short = NotHeld { state: waiting.words[usize::from(on_payment)], reservation, warehouse: "" };
     let held = |line: &Line| line.get(waiting.counter) + line.get(L::Wanted);
     let paid = select(reservation, &selection.parts, held, &short)?.into_iter().map(|(number, units)| {
@@ -170,8 +170,8 @@ fn again(
     }
     let mut old: Vec<WarehouseIx> = Vec::new();
     for at in reservation.lines.iter().flat_map(|line| &line.allocations) {
-        if !old.contains(&at.warehouse) {
-            old.push(at.warehouse);
+        if !old.contains(&at.warehouse()) {
+            old.push(at.warehouse());
         }
     }
     let source = reservation.source();
@@ -193,14 +193,15 @@ fn from_old_warehouses(
         *free -= ask.units;
         let mut wanted = ask.units;
         for at in &find::line(reservation, ask.line)?.allocations {
-            if !draft.is_active(at.warehouse) {
+            if !draft.is_active(at.warehouse()) {
                 continue;
             }
-            let there =
-                left.entry((ask.sku, at.warehouse)).or_insert_with(|| draft.available(ask.sku, at.warehouse));
+            let there = left
+                .entry((ask.sku, at.warehouse()))
+                .or_insert_with(|| draft.available(ask.sku, at.warehouse()));
             let units = wanted.min(*there).max(0);
             if units > 0 {
-                takes.push(Take { line: ask.line, sku: ask.sku, warehouse: at.warehouse, units });
+                takes.push(Take { line: ask.line, sku: ask.sku, warehouse: at.warehouse(), units });
                 (*there, wanted) = (*there - units, wanted - units);
             }
         }

@@ -63,7 +63,7 @@ fn next_unlocks(draft: &Draft<'_>, skus: &[SkuIx]) -> Vec<Option<Micros>> {
         for (number, line) in (1..).zip(lines) {
             let Ok(at) = missing.binary_search_by_key(&line.sku, |(sku, _)| *sku) else { continue };
             // As the draft has it: an amendment may give up its own lock.
-            let locked = |at: &Allocation| draft.held(no, number, at.warehouse, A::Locked) > 0;
+            let locked = |at: &Allocation| draft.held(no, number, at.warehouse(), A::Locked) > 0;
             if line.allocations.iter().any(locked) {
                 let (_, place) = missing.remove(at);
                 found[place] = Some(deadline);

@@ -64,7 +64,7 @@ impl Verb {
     /// How much of a line there is for this verb, everywhere or at one warehouse.
     pub fn held(&self, line: &Line, only: Option<WarehouseIx>) -> Units {
         let unplaced: Units = self.of_line(only).iter().map(|(counter, _)| line.get(*counter)).sum();
-        let allocations = line.allocations.iter().filter(|at| only.is_none_or(|only| at.warehouse == only));
+        let allocations = line.allocations.iter().filter(|at| only.is_none_or(|only| at.warehouse() == only));
         unplaced
             + allocations
                 .map(|at| self.steps.iter().map(|(counter, _)| at.get(*counter)).sum::<Units>())
@@ -99,11 +99,11 @@ impl Verb {
                 if self.by_warehouse { (turn % steps, turn / steps) } else { (turn / places, turn % places) };
             let place = if self.last_first { places - 1 - place } else { place };
             let ((counter, kind), at) = (self.steps[step], &line.allocations[place]);
-            if only.is_some_and(|only| at.warehouse != only) {
+            if only.is_some_and(|only| at.warehouse() != only) {
                 continue;
             }
             let units = left.min(at.get(counter));
-            draft.post(kind, spot.at(at.warehouse), units)?;
+            draft.post(kind, spot.at(at.warehouse()), units)?;
             left -= units;
         }
         Ok(())

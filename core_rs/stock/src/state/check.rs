@@ -87,7 +87,7 @@ impl State {
             for at in &line.allocations {
                 let promises =
                     [at.get(A::Locked), at.get(A::Allocated), at.get(A::Picking), at.get(A::Returning), 0];
-                cell(line.sku, at.warehouse, promises);
+                cell(line.sku, at.warehouse(), promises);
             }
             *held.claimed.entry(line.sku).or_default() += i128::from(line.get(L::Claimed));
             let sold = i128::from(line.get(L::Deducted))

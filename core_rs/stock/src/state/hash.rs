@@ -204,7 +204,7 @@ pub(crate) fn owner_line(entity: Entity, no: OwnerNo, line: LineNo) -> u64 {
 
 /// That a line stands there, for this SKU and pool, and under which rule.
 pub(crate) fn line(entity: u64, line: &Line) -> u64 {
-    join(join(join(entity, u64::from(line.sku.0)), u64::from(line.pool.0)), line.policy as u64)
+    join(join(join(entity, u64::from(line.sku.0)), u64::from(line.pool.0)), line.policy() as u64)
 }
 
 /// That a line of a receipt or a transfer stands there, for this SKU.

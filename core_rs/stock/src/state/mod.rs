@@ -1,6 +1,7 @@
 //! Everything the state machine knows, and how to read it. Only [`State::apply`] changes it.
 
 mod apply;
+mod block;
 mod cells;
 mod check;
 mod documents;
@@ -45,7 +46,7 @@ use due::Due;
 use hash::Texts;
 use names::Names;
 pub(crate) use sorted::Sorted;
-pub(crate) use table::{Assembled, Owner, Owners, PAGE};
+pub(crate) use table::{Assembled, Owner, Owners, page_of};
 pub(crate) use walk::{receipt_contribution, reservation_contribution, transfer_contribution};
 use work::Work;
 
@@ -172,6 +173,11 @@ pub struct KnownKey {
     pub digest: u64,
 }
 
+/// Deadlines to a page: small, for who pays before others moves half of it.
+const DEADLINES_PAGE: usize = block::room::<Due>(4 << 10);
+/// Request ids to a page.
+const KEYS_PAGE: usize = block::room::<(RequestKey, KnownKey)>(16 << 10);
+
 /// Everything the state machine knows.
 #[derive(Debug)]
 pub struct State {
@@ -197,8 +203,8 @@ pub struct State {
     pub(crate) receipts: Owners<Receipt>,
     pub(crate) transfers: Owners<Transfer>,
     /// Deadlines of reservations with locked units.
-    pub(crate) deadlines: Sorted<Due, ()>,
-    pub(crate) keys: Sorted<RequestKey, KnownKey>,
+    pub(crate) deadlines: Sorted<Due, (), DEADLINES_PAGE>,
+    pub(crate) keys: Sorted<RequestKey, KnownKey, KEYS_PAGE>,
     pub(crate) horizon_ms: u64,
     /// Absent only while an event is applied.
     work: Option<Box<Work>>,

@@ -26,9 +26,9 @@ impl Tally {
     }
 
     /// The same, of counters that may be narrow.
-    fn shift_of<const N: usize>(
+    fn shift_of<const N: usize, Of: Copy>(
         &mut self,
-        counters: &mut Counters<N>,
+        counters: &mut Counters<N, Of>,
         entity: u64,
         field: usize,
         sign: Sign,
@@ -162,12 +162,12 @@ impl State {
             tally.shift_of(&mut line.counters, entity, counter.at(), *sign);
         }
         if let Some(warehouse) = movement.warehouse.filter(|_| !row.allocation.is_empty()) {
-            let held = line.allocations.iter().position(|held| held.warehouse == warehouse);
+            let held = line.allocations.iter().position(|held| held.warehouse() == warehouse);
             let position = held.unwrap_or(line.allocations.len());
             let entity = hash::allocation(no, movement.line, position);
             if held.is_none() {
                 tally.exists(hash::allocated_at(entity, warehouse));
-                line.allocations.push(Allocation { warehouse, counters: Counters::ZERO });
+                line.allocations.push(Allocation::at(warehouse));
                 work.undo.push(Undo::Allocation(no, movement.line));
             }
             let counters = &mut line.allocations[position].counters;

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use super::block::room;
 use super::hash::Texts;
 use super::prefetch::TOGETHER;
 
@@ -94,7 +95,7 @@ pub(super) struct Slots {
     taken: usize,
 }
 
-const CHUNK: usize = 128;
+const CHUNK: usize = room::<Slot>(1 << 10);
 
 /// The kept part of a hash, and the two halves of the place after the one meant: zeros where it is empty. Six
 /// bytes: of slots there are more than of anything else.

@@ -242,7 +242,7 @@ fn new_owner(at: At, work: &mut Work) -> Result<OwnerNo, Violation> {
 }
 
 fn new_line(NewLine { sku, pool, policy }: NewLine) -> Line {
-    Line { sku, pool, policy, counters: Counters::ZERO, allocations: Few::new() }
+    Line { sku, pool, counters: Counters::zero(policy), allocations: Few::new() }
 }
 
 fn put<V: Owner>(at: At, owners: &mut Owners<V>, new: V) -> Result<(), Violation> {

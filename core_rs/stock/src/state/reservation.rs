@@ -12,13 +12,22 @@ use crate::name::Name;
 /// What one warehouse holds for one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
-    /// The warehouse.
-    pub warehouse: WarehouseIx,
-    /// Its counters, by [`AllocationCounter`].
-    pub counters: Counters<ALLOCATION_COUNTERS>,
+    /// Its counters, by [`AllocationCounter`], with the warehouse that holds them.
+    pub counters: Counters<ALLOCATION_COUNTERS, WarehouseIx>,
 }
 
 impl Allocation {
+    /// Nothing yet.
+    pub(crate) const fn at(warehouse: WarehouseIx) -> Self {
+        Self { counters: Counters::zero(warehouse) }
+    }
+
+    /// The warehouse.
+    #[must_use]
+    pub const fn warehouse(&self) -> WarehouseIx {
+        self.counters.of()
+    }
+
     /// One counter.
     #[must_use]
     pub fn get(&self, counter: AllocationCounter) -> Units {
@@ -33,15 +42,19 @@ pub struct Line {
     pub sku: SkuIx,
     /// The pool it sells from.
     pub pool: PoolIx,
-    /// When its stock is taken; the rule it was placed under.
-    pub policy: DeductionPolicy,
-    /// Its counters, by [`LineCounter`].
-    pub counters: Counters<LINE_COUNTERS>,
+    /// Its counters, by [`LineCounter`], with the rule it was placed under.
+    pub counters: Counters<LINE_COUNTERS, DeductionPolicy>,
     /// By warehouse, in plan order (the order in which units first came to it).
     pub allocations: Few<Allocation>,
 }
 
 impl Line {
+    /// When its stock is taken; the rule it was placed under.
+    #[must_use]
+    pub const fn policy(&self) -> DeductionPolicy {
+        self.counters.of()
+    }
+
     /// One counter.
     #[must_use]
     pub fn get(&self, counter: LineCounter) -> Units {
@@ -57,7 +70,7 @@ impl Line {
     /// The allocation at a warehouse, if units ever came to it.
     #[must_use]
     pub fn allocation(&self, warehouse: WarehouseIx) -> Option<&Allocation> {
-        self.allocations.iter().find(|allocation| allocation.warehouse == warehouse)
+        self.allocations.iter().find(|allocation| allocation.warehouse() == warehouse)
     }
 
     /// requested = locked + deducted + unlocked + expired; deducted = allocated + picking + shipped +
@@ -360,9 +373,9 @@ mod tests {
             counters[LineCounter::Expired.at()] = expired;
             let mut held = [0; ALLOCATION_COUNTERS];
             held[AllocationCounter::Locked.at()] = units;
-            let allocations = Few::from([Allocation { warehouse: WarehouseIx(0), counters: held.into() }]);
-            let (sku, pool, policy) = (SkuIx(0), PoolIx(0), DeductionPolicy::OnOrder);
-            Line { sku, pool, policy, counters: counters.into(), allocations }
+            let allocations = Few::from([Allocation { counters: Counters::new(WarehouseIx(0), held) }]);
+            let counters = Counters::new(DeductionPolicy::OnOrder, counters);
+            Line { sku: SkuIx(0), pool: PoolIx(0), counters, allocations }
         };
         assert!(line(0, 1).balances());
         // Twice the largest number and three are one, for who lets sums wrap.
@@ -371,8 +384,8 @@ mod tests {
 
     #[test]
     fn a_reservation_of_one_line_is_small() {
-        assert_eq!((size_of::<Allocation>(), size_of::<Line>()), (24, 56));
-        assert_eq!((size_of::<Few<Allocation>>(), size_of::<Few<Line>>()), (24, 56));
-        assert_eq!((size_of::<Name>(), size_of::<Reservation>()), (40, 144));
+        assert_eq!((size_of::<Allocation>(), size_of::<Line>()), (16, 40));
+        assert_eq!((size_of::<Few<Allocation>>(), size_of::<Few<Line>>()), (16, 40));
+        assert_eq!((size_of::<Name>(), size_of::<Reservation>()), (40, 128));
     }
 }

@@ -2,26 +2,28 @@
 //!
 //! Entries lie in pages, full ones where they come in order, two neighbours fuller than one whatever comes: so a list
 //! takes little more than its entries, at worst twice as much, and what is newest touches the same few lines of memory
-//! again and again. A change moves a page at most, and where it splits one, the list of pages behind it.
+//! again and again. Where they come nearly in order pages split, and are filled up once nothing more is expected there.
+//! A change moves a page or two at most, and where it adds or drops one, the list of pages behind it.
 
 use std::collections::VecDeque;
 
-/// Entries a page holds at most.
-const PAGE: usize = 256;
+/// So many pages from the newest, keys seldom come any more: all that came within a second, where a page fills in two
+/// milliseconds.
+const SETTLED: usize = 512;
 
-/// Entries sorted by their keys, each key once.
+/// Entries sorted by their keys, each key once, at most `PAGE` to a page.
 #[derive(Debug)]
-pub(crate) struct Sorted<K, V> {
-    pages: VecDeque<Page<K, V>>,
+pub(crate) struct Sorted<K, V, const PAGE: usize> {
+    pages: VecDeque<Page<K, V, PAGE>>,
     len: usize,
     /// The page that was changed last: what comes next mostly stands there too. Only a hint, whoever follows it looks
     /// at the keys there.
     recent: usize,
 }
 
-/// Never empty, never more than [`PAGE`].
+/// Never empty, never more than `PAGE`.
 #[derive(Debug)]
-struct Page<K, V> {
+struct Page<K, V, const PAGE: usize> {
     /// The key of the first entry, so that finding a page reads no page.
     first: K,
     /// How many have left at the front: they stand there until their room is needed.
@@ -29,7 +31,7 @@ struct Page<K, V> {
     all: Vec<(K, V)>,
 }
 
-impl<K: Copy + Ord, V> Page<K, V> {
+impl<K: Copy + Ord, V: Copy, const PAGE: usize> Page<K, V, PAGE> {
     /// With room for a whole page from the start, or growing would leave it with room for two.
     fn new(key: K, value: V) -> Self {
         let mut all = Vec::with_capacity(PAGE);
@@ -82,6 +84,24 @@ impl<K: Copy + Ord, V> Page<K, V> {
         self.all.extend(next.all.drain(next.gone..));
     }
 
+    /// Takes over as much of the page behind it as there is room for.
+    fn fill(&mut self, next: &mut Self) {
+        let count = (PAGE - self.len()).min(next.len());
+        if count > 0 {
+            self.compact();
+            self.all.extend_from_slice(&next.entries()[..count]);
+            next.leave(count);
+        }
+    }
+
+    /// So many leave at the front.
+    fn leave(&mut self, count: usize) {
+        self.gone += count;
+        if let Some((first, _)) = self.all.get(self.gone) {
+            self.first = *first;
+        }
+    }
+
     /// Of a page that is not full.
     fn insert(&mut self, at: usize, key: K, value: V) {
         if self.all.len() >= PAGE {
@@ -96,22 +116,19 @@ impl<K: Copy + Ord, V> Page<K, V> {
     fn remove(&mut self, at: usize) {
         if at > 0 {
             self.all.remove(self.gone + at);
-            return;
-        }
-        self.gone += 1;
-        if let Some((first, _)) = self.all.get(self.gone) {
-            self.first = *first;
+        } else {
+            self.leave(1);
         }
     }
 }
 
-impl<K, V> Default for Sorted<K, V> {
+impl<K, V, const PAGE: usize> Default for Sorted<K, V, PAGE> {
     fn default() -> Self {
         Self { pages: VecDeque::new(), len: 0, recent: 0 }
     }
 }
 
-impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
+impl<K: Ord + Copy, V: Copy, const PAGE: usize> Sorted<K, V, PAGE> {
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -168,9 +185,11 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     }
 
     fn append(&mut self, key: K, value: V) {
-        match self.pages.back_mut().filter(|page| page.all.len() < PAGE) {
-            Some(page) => page.all.push((key, value)),
-            None => self.pages.push_back(Page::new(key, value)),
+        if let Some(page) = self.pages.back_mut().filter(|page| page.all.len() < PAGE) {
+            page.all.push((key, value));
+        } else {
+            self.pages.push_back(Page::new(key, value));
+            self.settle();
         }
     }
 
@@ -193,12 +212,24 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
         }
         let Some((first, _)) = upper.first() else { return };
         let mut upper = Page { first: *first, gone: 0, all: upper };
-        match self.pages.get_mut(number + 1).filter(|next| next.len() + upper.len() <= PAGE) {
-            Some(next) => {
-                upper.take(next);
-                *next = upper;
-            }
-            None => self.pages.insert(number + 1, upper),
+        if let Some(next) = self.pages.get_mut(number + 1).filter(|next| next.len() + upper.len() <= PAGE) {
+            upper.take(next);
+            *next = upper;
+        } else {
+            self.pages.insert(number + 1, upper);
+            self.settle();
+        }
+    }
+
+    /// Fills the page that is settling from the one behind it. To be told whenever there is a page more: then that page
+    /// is the next one, or, where the one behind it was dropped, the same one again until it is full.
+    fn settle(&mut self) {
+        let Some(behind) = self.pages.len().checked_sub(SETTLED) else { return };
+        let mut pair = self.pages.range_mut(behind.saturating_sub(1)..=behind);
+        let (Some(settling), Some(next)) = (pair.next(), pair.next()) else { return };
+        settling.fill(next);
+        if next.entries().is_empty() {
+            self.pages.remove(behind);
         }
     }
 
@@ -248,7 +279,7 @@ impl<K: Ord + Copy, V: Copy> Sorted<K, V> {
     }
 }
 
-impl<K: Ord + Copy, V: Copy> FromIterator<(K, V)> for Sorted<K, V> {
+impl<K: Ord + Copy, V: Copy, const PAGE: usize> FromIterator<(K, V)> for Sorted<K, V, PAGE> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut list = Self::default();
         for (key, value) in entries {
@@ -265,6 +296,10 @@ mod tests {
 
     use super::*;
     use crate::state::testing::Random;
+
+    const PAGE: usize = 256;
+
+    type Sorted<K, V> = super::Sorted<K, V, PAGE>;
 
     /// The list and its twin hold the same, and no page is empty, too long or known by a wrong key.
     fn agree(list: &Sorted<u64, u64>, twin: &BTreeMap<u64, u64>) {
@@ -332,6 +367,25 @@ mod tests {
             let (list, _) = filled(keys);
             assert!(list.pages.len() <= pages, "{order}: {} pages", list.pages.len());
         }
+    }
+
+    #[test]
+    fn pages_that_split_are_filled_up_once_they_have_settled() {
+        const ROOMS: u64 = 8 * PAGE as u64;
+        let mut random = Random(7);
+        // Within a window of eight pages they come in any order.
+        let keys = (0..300).flat_map(|window| {
+            let mut keys: Vec<u64> = (0..ROOMS).map(|n| window * ROOMS + n).collect();
+            for left in (1..keys.len()).rev() {
+                keys.swap(left, random.below(left + 1));
+            }
+            keys
+        });
+        let (list, _) = filled(keys);
+        let settled = list.pages.len() - SETTLED;
+        assert!(list.pages.iter().take(settled - 1).all(Page::is_full));
+        let split = list.pages.iter().skip(settled).filter(|page| !page.is_full()).count();
+        assert!(split > SETTLED / 2, "{split} of the newest pages have split: the order was none");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::block::room;
 use super::hash::Numbers;
 use super::names::{NAME_SHARDS, NameKey, Names, Slot, Slots};
 use super::prefetch::TOGETHER;
@@ -14,7 +15,10 @@ use crate::ids::OwnerNo;
 
 const SHARDS: usize = 256;
 /// Owners a page holds.
-pub(crate) const PAGE: usize = 256;
+pub(crate) const fn page_of<V>() -> usize {
+    room::<V>(64 << 10)
+}
+
 /// Numbers a run covers: the bits of a word.
 const RUN: u64 = 64;
 
@@ -72,7 +76,7 @@ impl<V> Default for Owners<V> {
 }
 
 fn at<V>(pages: &[Vec<V>], place: usize) -> Option<&V> {
-    pages.get(place / PAGE)?.get(place % PAGE)
+    pages.get(place / page_of::<V>())?.get(place % page_of::<V>())
 }
 
 impl<V: Owner> Owners<V> {
@@ -98,7 +102,7 @@ impl<V: Owner> Owners<V> {
 
     pub(crate) fn get_mut(&mut self, no: OwnerNo) -> Option<&mut V> {
         let place = self.place(no)?;
-        self.pages.get_mut(place / PAGE)?.get_mut(place % PAGE)
+        self.pages.get_mut(place / page_of::<V>())?.get_mut(place % page_of::<V>())
     }
 
     /// By id.
@@ -148,8 +152,8 @@ impl<V: Owner> Owners<V> {
             return false;
         }
         self.numbers.insert(no, short);
-        if place.is_multiple_of(PAGE) {
-            self.pages.push(Vec::with_capacity(PAGE));
+        if place.is_multiple_of(page_of::<V>()) {
+            self.pages.push(Vec::with_capacity(page_of::<V>()));
         }
         if let Some(page) = self.pages.last_mut() {
             page.push(owner);
@@ -228,7 +232,8 @@ impl<V: Owner> Assembled<V> {
     /// Puts the next page, full unless it is the last; the first that has no number after all before it, or no place.
     pub(crate) fn push(&mut self, page: Vec<V>) -> Result<(), OwnerNo> {
         let Owners { pages, len, numbers, names, .. } = &mut self.owners;
-        debug_assert!(*len == pages.len() * PAGE && page.len() <= PAGE, "only the last page is not full");
+        let full = page_of::<V>();
+        debug_assert!(*len == pages.len() * full && page.len() <= full, "only the last page is not full");
         let mut last = pages.last().and_then(|page| page.last()).map(Owner::no);
         for owner in &page {
             let no = owner.no();
@@ -346,6 +351,8 @@ mod tests {
 
     owners!(Named);
 
+    const PAGE: usize = page_of::<Named>();
+
     fn named(number: u64) -> Named {
         Named { no: OwnerNo(number), id: format!("R-{number}").into(), value: number * 2 }
     }
@@ -385,10 +392,11 @@ mod tests {
         let last = OwnerNo(PAGE as u64);
         assert!(owners.pop(OwnerNo(1)).is_none());
         assert_eq!(owners.pop(last).map(|owner| owner.no), Some(last));
-        assert!(owners.get(last).is_none() && owners.find("R-256").is_none() && owners.pop(last).is_none());
+        let id = format!("R-{PAGE}");
+        assert!(owners.get(last).is_none() && owners.find(&id).is_none() && owners.pop(last).is_none());
         assert_eq!((owners.len(), owners.names()), (PAGE, PAGE));
         assert!(owners.push(named(last.0)));
-        assert_eq!((value(owners.find("R-256")), owners.values().count()), (Some(512), PAGE + 1));
+        assert_eq!((value(owners.find(&id)), owners.values().count()), (Some(last.0 * 2), PAGE + 1));
     }
 
     #[test]
@@ -436,7 +444,8 @@ mod tests {
         assert_eq!(assembled.push(page(&[PAGE as u64])).err(), Some(OwnerNo(PAGE as u64)));
         let mut assembled = Assembled::default();
         assembled.push(page(&numbers)).unwrap();
-        assembled.push(vec![Named { no: OwnerNo(1_000), ..named(7) }]).unwrap();
-        assert_eq!(assembled.finish().err(), Some(OwnerNo(1_000)));
+        let next = OwnerNo(PAGE as u64 + 1);
+        assembled.push(vec![Named { no: next, ..named(7) }]).unwrap();
+        assert_eq!(assembled.finish().err(), Some(next));
     }
 }

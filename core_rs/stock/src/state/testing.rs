@@ -250,7 +250,7 @@ fn random_movement(random: &mut Random, state: &State, kind: Kind) -> Option<Mov
                 .lines
                 .iter()
                 .flat_map(|line| &line.allocations)
-                .map(|held| held.warehouse)
+                .map(super::Allocation::warehouse)
                 .collect();
             movement.warehouse = random.pick(&held).or(movement.warehouse);
             (reservation.no, reservation.lines.iter().map(|line| line.sku).collect())

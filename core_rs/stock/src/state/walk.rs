@@ -94,7 +94,7 @@ pub(crate) fn reservation_contribution(reservation: &Reservation) -> u64 {
         sum.add(hash::counters(entity, &line.counters.all()));
         for (position, allocation) in line.allocations.iter().enumerate() {
             let entity = hash::allocation(reservation.no, number, position);
-            sum.add(hash::allocated_at(entity, allocation.warehouse));
+            sum.add(hash::allocated_at(entity, allocation.warehouse()));
             sum.add(hash::counters(entity, &allocation.counters.all()));
         }
     }

@@ -135,7 +135,7 @@ impl Shop {
         let state = self.machine.state();
         let allocations = self.reservation(id).lines[line - 1].allocations.iter();
         allocations
-            .map(|at| (state.warehouse(at.warehouse).id.to_string(), at.get(counter)))
+            .map(|at| (state.warehouse(at.warehouse()).id.to_string(), at.get(counter)))
             .filter(|(_, units)| *units != 0)
             .collect()
     }

@@ -134,7 +134,7 @@ fn of_reservation(state: &State, reservation: &Reservation, words: &mut Words<'_
     let Some(warehouse) = words.maybe() else {
         return named(words, |fact| {
             if fact == "on_payment" {
-                return Some(i64::from(line.policy == DeductionPolicy::OnPayment));
+                return Some(i64::from(line.policy() == DeductionPolicy::OnPayment));
             }
             LineCounter::ALL.iter().find(|it| it.name() == fact).map(|it| line.get(*it))
         });

@@ -49,14 +49,14 @@ fn line(state: &State, no: LineNo, line: &Line) -> v1::ReservationLine {
         claimed: line.get(L::Claimed),
         returned: line.get(L::Returned),
         wanted: line.get(L::Wanted),
-        deduction_policy: i32::from(line.policy as u8),
+        deduction_policy: i32::from(line.policy() as u8),
         allocations: line.allocations.iter().map(|at| allocation(state, at)).collect(),
     }
 }
 
 fn allocation(state: &State, allocation: &Allocation) -> v1::Allocation {
     v1::Allocation {
-        warehouse: (*state.warehouse(allocation.warehouse).id).to_owned(),
+        warehouse: (*state.warehouse(allocation.warehouse()).id).to_owned(),
         locked: allocation.get(A::Locked),
         allocated: allocation.get(A::Allocated),
         picking: allocation.get(A::Picking),

@@ -176,7 +176,7 @@ impl Workload {
             let Some(reservation) = state.find_reservation(id) else { continue };
             for (line, number) in reservation.lines.iter().zip(1..) {
                 if let Some(at) = line.allocations.iter().find(|at| at.get(wanted) > 0) {
-                    let warehouse = &*state.warehouse(at.warehouse).id;
+                    let warehouse = &*state.warehouse(at.warehouse()).id;
                     let warehouse = WAREHOUSES.into_iter().find(|id| *id == warehouse)?;
                     return Some((id, number, warehouse, at.get(wanted)));
                 }

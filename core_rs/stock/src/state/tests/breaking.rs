@@ -2,7 +2,7 @@
 
 use crate::command::{DocumentKind, WarehouseState};
 use crate::counters::{Cell, Counters};
-use crate::event::{Change, Event, Fingerprint, NewReceipt, NewTransfer, Source};
+use crate::event::{Change, DeductionPolicy, Event, Fingerprint, NewReceipt, NewTransfer, Source};
 use crate::ids::{ChannelIx, OwnerNo, RegionIx, SkuIx, WarehouseIx};
 use crate::movement::Kind;
 use crate::state::testing::{next, owned, reservation, shop, stock};
@@ -132,12 +132,18 @@ const FIELDS: &[Break] = &[
     ("line: one less", |state| done(reserved(state).lines.pop())),
     ("allocation: locked", |state| one_more(&mut reserved(state).lines[0].allocations[0].counters, 0)),
     ("allocation: returning", |state| one_more(&mut reserved(state).lines[0].allocations[1].counters, 4)),
-    ("allocation: warehouse", |state| reserved(state).lines[0].allocations[0].warehouse.0 += 7),
+    ("allocation: warehouse", |state| {
+        let counters = &mut reserved(state).lines[0].allocations[0].counters;
+        *counters = Counters::new(WarehouseIx(counters.of().0 + 7), counters.all());
+    }),
+    ("line: policy", |state| {
+        let counters = &mut reserved(state).lines[0].counters;
+        assert_eq!(counters.of(), DeductionPolicy::OnOrder);
+        *counters = Counters::new(DeductionPolicy::OnPayment, counters.all());
+    }),
     ("allocation: order", |state| reserved(state).lines[0].allocations.swap(0, 1)),
     ("allocation: one more", |state| {
-        reserved(state).lines[1]
-            .allocations
-            .push(Allocation { warehouse: WarehouseIx(1), counters: Counters::ZERO });
+        reserved(state).lines[1].allocations.push(Allocation::at(WarehouseIx(1)));
     }),
     ("receipt: id", |state| receipt(state).id = "Q".into()),
     ("receipt: warehouse", |state| receipt(state).warehouse.0 = 0),
@@ -153,7 +159,7 @@ const FIELDS: &[Break] = &[
     ("transfer: SKU", |state| transfer(state).lines[0].sku.0 += 1),
 ];
 
-fn one_more<const N: usize>(counters: &mut Counters<N>, at: usize) {
+fn one_more<const N: usize, Of: Copy>(counters: &mut Counters<N, Of>, at: usize) {
     counters.set(at, counters.get(at) + 1);
 }
 
