@@ -15,7 +15,7 @@ use crate::counters::ReceiptCounter;
 use crate::event::DeductionPolicy;
 use crate::ids::{ChannelIx, OwnerNo, RegionIx, RequestKey, SHARED_NAME, SkuIx, WarehouseIx};
 use crate::state::{
-    Assembled, KnownKey, Owner, Owners, Receipt, Reservation, State, Transfer, hash, page_of,
+    Assembled, KEYS_PAGE, KnownKey, Owner, Owners, Receipt, Reservation, State, Transfer, hash, page_of,
     receipt_contribution, reservation_contribution, transfer_contribution,
 };
 
@@ -177,19 +177,15 @@ impl<R: Read> Input<'_, R> {
         Ok(())
     }
 
-    /// Owners of which there are not millions, with what they contribute to the hash.
+    /// Owners of which there are not millions.
     fn owners<T: Record + Owner>(
         &mut self,
         what: &'static str,
         (count, last): (u64, u64),
-        contribution: impl Fn(&T) -> u64,
-    ) -> Result<(Owners<T>, u64), CodecError> {
-        let (mut owners, mut hash) = (Assembled::default(), 0_u64);
-        self.pages(count, |page: Vec<T>| {
-            hash = page.iter().map(&contribution).fold(hash, u64::wrapping_add);
-            put_page(&mut owners, page, what, last)
-        })?;
-        Ok((whole(owners, what)?, hash))
+    ) -> Result<Owners<T>, CodecError> {
+        let mut owners = Assembled::default();
+        self.pages(count, |page: Vec<T>| put_page(&mut owners, page, what, last))?;
+        whole(owners, what)
     }
 }
 
@@ -332,9 +328,9 @@ enum Kind {
     /// Nearly all there is.
     Reservations(Vec<Reservation>),
     Others(Box<(Owners<Receipt>, Owners<Transfer>)>),
-    Keys(Vec<(RequestKey, KnownKey)>),
-    /// The hash of all that was read.
-    End(u64),
+    /// A page of them, and their hash: who puts the parts together has the ids of reservations to note meanwhile.
+    Keys(Vec<(RequestKey, KnownKey)>, u64),
+    End,
     /// What it held stands where it belongs.
     Put,
 }
@@ -377,69 +373,76 @@ fn read_parts(input: &mut impl Read, hand: &mut impl FnMut(Kind) -> Result<(), S
     state.channels = input.records(head.bounds.channels)?;
     state.pools = input.records(head.bounds.pools)?;
     read_documents(&mut input, &mut state, head.documents)?;
-    // All that was read so far: from here on what is read contributes as it comes.
-    let mut hash = state.hash_from_scratch();
     hand(Kind::Beginning(Box::new((head, state))))?;
-    input.pages(head.reservations, |page: Vec<Reservation>| {
-        hash = page.iter().map(reservation_contribution).fold(hash, u64::wrapping_add);
-        hand(Kind::Reservations(page))
-    })?;
-    let (receipts, more) = input.owners("receipt", (head.receipts, head.sequence), receipt_contribution)?;
-    hash = hash.wrapping_add(more);
-    let (transfers, more) =
-        input.owners("transfer", (head.transfers, head.sequence), transfer_contribution)?;
-    hash = hash.wrapping_add(more);
+    input.pages(head.reservations, |page: Vec<Reservation>| hand(Kind::Reservations(page)))?;
+    let receipts = input.owners("receipt", (head.receipts, head.sequence))?;
+    let transfers = input.owners("transfer", (head.transfers, head.sequence))?;
     hand(Kind::Others(Box::new((receipts, transfers))))?;
     read_keys(&mut input, head.keys, |keys| {
-        hash = keys.iter().map(|(key, known)| hash::key(*key, *known)).fold(hash, u64::wrapping_add);
-        hand(Kind::Keys(keys))
+        let hash = keys.iter().map(|(key, known)| hash::key(*key, *known)).fold(0, u64::wrapping_add);
+        hand(Kind::Keys(keys, hash))
     })?;
     let mut more = [0];
     if input.from.read(&mut more).map_err(CodecError::from)? != 0 {
         return Err(CodecError::Trailing { at: 0 }.into());
     }
-    hand(Kind::End(hash))
+    hand(Kind::End)
 }
 
-/// A state that is put together from the parts of a snapshot.
+/// A state that is put together from the parts of a snapshot. It sums the hash of nearly all, for who reads them has
+/// more to do.
 #[derive(Debug, Default)]
 pub struct Assembly {
     head: Head,
     state: State,
     reservations: Assembled<Reservation>,
-    /// Of all parts, once the last was put.
-    hash: Option<u64>,
+    hash: u64,
+    is_whole: bool,
 }
 
 impl Assembly {
     /// Puts the next part to the others, and empties it.
     pub fn put(&mut self, part: &mut Part) -> Result<(), CodecError> {
         match std::mem::replace(&mut part.0, Kind::Put) {
-            Kind::Beginning(beginning) => (self.head, self.state) = *beginning,
+            Kind::Beginning(beginning) => {
+                (self.head, self.state) = *beginning;
+                // All that there is so far: what comes contributes as it comes.
+                self.hash = self.state.hash_from_scratch();
+            }
             Kind::Reservations(page) => {
+                self.contribute(page.iter().map(reservation_contribution));
                 let dues = page.iter().map(Reservation::due);
                 self.state.append_deadlines(self.reservations.len(), dues);
                 put_page(&mut self.reservations, page, "reservation", self.head.sequence)?;
             }
-            Kind::Others(others) => (self.state.receipts, self.state.transfers) = *others,
-            Kind::Keys(keys) => {
-                for (key, known) in keys {
-                    let noted = self.state.keys.insert(key, known);
-                    debug_assert!(noted.is_ok(), "keys that grow are each new");
-                }
+            Kind::Others(others) => {
+                let (receipts, transfers) = *others;
+                self.contribute(receipts.values().map(receipt_contribution));
+                self.contribute(transfers.values().map(transfer_contribution));
+                (self.state.receipts, self.state.transfers) = (receipts, transfers);
+                self.state.reservations = whole(std::mem::take(&mut self.reservations), "reservation")?;
             }
-            Kind::End(hash) => self.hash = Some(hash),
+            Kind::Keys(keys, hash) => {
+                self.contribute([hash].into_iter());
+                self.state.keys.append_page(keys);
+            }
+            Kind::End => self.is_whole = true,
             Kind::Put => {}
         }
         Ok(())
     }
 
+    fn contribute(&mut self, hashes: impl Iterator<Item = u64>) {
+        self.hash = hashes.fold(self.hash, u64::wrapping_add);
+    }
+
     /// The state, once all parts were put. Its hash must be the one that was written.
     pub fn finish(self) -> Result<State, CodecError> {
-        let Self { head, mut state, reservations, hash } = self;
-        state.reservations = whole(reservations, "reservation")?;
+        let Self { head, mut state, hash: computed, is_whole, .. } = self;
+        if !is_whole {
+            return Err(CodecError::Truncated { at: 0 });
+        }
         state.index_all()?;
-        let computed = hash.ok_or(CodecError::Truncated { at: 0 })?;
         if computed == head.hash {
             Ok(state)
         } else {
@@ -469,6 +472,7 @@ fn read_keys<E: From<CodecError>>(
 ) -> Result<(), E> {
     let mut left = count;
     let mut before = 0;
+    let mut page = Vec::with_capacity(KEYS_PAGE);
     while left > 0 {
         let batch: Vec<_> = input.record(|reader, _| reader.list(KEY_BYTES_MIN, read_key))?;
         if batch.len() as u64 != left.min(KEYS_PER_RECORD as u64) {
@@ -483,7 +487,12 @@ fn read_keys<E: From<CodecError>>(
             }
             before = *key;
         }
-        put(batch)?;
+        for key in batch {
+            page.push(key);
+            if page.len() == KEYS_PAGE {
+                put(std::mem::replace(&mut page, Vec::with_capacity(KEYS_PAGE)))?;
+            }
+        }
     }
-    Ok(())
+    if page.is_empty() { Ok(()) } else { put(page) }
 }

@@ -176,7 +176,7 @@ pub struct KnownKey {
 /// Deadlines to a page: small, for who pays before others moves half of it.
 const DEADLINES_PAGE: usize = block::room::<Due>(4 << 10);
 /// Request ids to a page.
-const KEYS_PAGE: usize = block::room::<(RequestKey, KnownKey)>(16 << 10);
+pub(crate) const KEYS_PAGE: usize = block::room::<(RequestKey, KnownKey)>(16 << 10);
 
 /// Everything the state machine knows.
 #[derive(Debug)]

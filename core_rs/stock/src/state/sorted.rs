@@ -184,6 +184,15 @@ impl<K: Ord + Copy, V: Copy, const PAGE: usize> Sorted<K, V, PAGE> {
         Ok(())
     }
 
+    /// Appends a page of entries that come after all there are, in their order.
+    pub(crate) fn append_page(&mut self, entries: Vec<(K, V)>) {
+        debug_assert!(entries.is_sorted_by(|a, b| a.0 < b.0) && entries.len() <= PAGE);
+        let Some((first, _)) = entries.first() else { return };
+        debug_assert!(self.last().is_none_or(|(last, _)| last < *first));
+        self.len += entries.len();
+        self.pages.push_back(Page { first: *first, gone: 0, all: entries });
+    }
+
     fn append(&mut self, key: K, value: V) {
         if let Some(page) = self.pages.back_mut().filter(|page| page.all.len() < PAGE) {
             page.all.push((key, value));
@@ -367,6 +376,25 @@ mod tests {
             let (list, _) = filled(keys);
             assert!(list.pages.len() <= pages, "{order}: {} pages", list.pages.len());
         }
+    }
+
+    #[test]
+    fn a_list_that_is_put_together_from_pages_is_the_one_that_is_put_one_by_one() {
+        let keys = 0..5 * PAGE as u64 + 7;
+        let (mut list, mut twin) = (Sorted::default(), BTreeMap::new());
+        for page in keys.collect::<Vec<_>>().chunks(PAGE) {
+            let mut entries = Vec::with_capacity(PAGE);
+            entries.extend(page.iter().map(|key| (key * 2, *key)));
+            twin.extend(entries.iter().copied());
+            list.append_page(entries);
+        }
+        list.append_page(Vec::new());
+        agree(&list, &twin);
+        for key in [1, 2 * PAGE as u64 - 1, u64::MAX] {
+            assert_eq!(list.insert(key, key), Ok(()), "and it goes on");
+            twin.insert(key, key);
+        }
+        agree(&list, &twin);
     }
 
     #[test]
