@@ -189,6 +189,7 @@ YARDSTICKS: tuple[Yardstick, ...] = (
         "PostgreSQL is bound by the sync of its log, ours by one core: the quicker the disk, the less is between them."
         " Where 50 times PostgreSQL is more than the bare echo does, one core cannot do it.",
     ),
+    _rate("hot row, ours over 16 streams", ("ours-streams", "lock"), ("postgresql", "lock"), None),
     _rate("hot row, both with 8 callers", ("ours-8x1", "lock"), ("postgresql", "lock"), None),
     _rate("10,000 rows, ours with 50 in flight", ("ours-rows", "lock"), ("postgresql-rows", "lock"), None),
     Yardstick(

@@ -19,6 +19,7 @@ use lockstock_stock::state::{State, TOGETHER};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::admission::Load;
+use crate::clerk::Clerk;
 use crate::commit::Committer;
 use crate::config::Config;
 use crate::core::Core;
@@ -66,6 +67,7 @@ pub(crate) struct Owner {
     /// Whoever holds it writes the journal; none where there is no journal thread, or no longer.
     pub committer: Arc<Mutex<Option<Committer>>>,
     pub threads: Mutex<Vec<JoinHandle<()>>>,
+    pub clerk: Clerk,
 }
 
 impl Owner {
@@ -75,6 +77,7 @@ impl Owner {
         self.shared.core.lock().close();
         self.shared.work.notify_all();
         self.shared.stop.stop();
+        self.clerk.dismiss();
         for thread in self.threads.lock().drain(..) {
             if thread.thread().id() == std::thread::current().id() {
                 // The last handle was dropped by a hook: that thread ends by itself.
@@ -224,6 +227,17 @@ impl Engine {
             let result = f(core.state(), now);
             return (result, self.leave(core, begun, false));
         }
+    }
+
+    /// A read for a thread that gives way to buyers and must not hold the engine's lock. What is due stays so.
+    pub(crate) fn read_aside<R: Send + 'static>(
+        &self,
+        look: impl Fn(&State) -> R + Send + Sync + 'static,
+    ) -> R {
+        let look = Arc::new(look);
+        let by_the_clerk = Arc::clone(&look);
+        let found = self.owner.clerk.look(move |state| by_the_clerk(state));
+        found.unwrap_or_else(|| look(self.shared().core.lock().state()))
     }
 
     /// The engine's time: microseconds since 1970-01-01 UTC.

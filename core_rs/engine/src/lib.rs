@@ -6,6 +6,7 @@
 mod admission;
 mod ahead;
 mod buyer;
+mod clerk;
 pub mod clock;
 mod commit;
 pub mod config;

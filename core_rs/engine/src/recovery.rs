@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::admission::Admission;
 use crate::ahead::Reading;
 use crate::buyer::{BuyerKey, KeyError};
+use crate::clerk::{self, Clerk};
 use crate::clock::{Clock, SlewedClock, SystemSource};
 use crate::commit::{self, Committer};
 use crate::config::{Config, Layout};
@@ -255,7 +256,8 @@ type Work = Box<dyn FnOnce(Arc<Shared>) + Send>;
 pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
     let (shared, log) = share(parts)?;
     let committer = Arc::new(Mutex::new(Some(Committer::new(Arc::clone(&shared), log))));
-    let owner = Owner { shared: Arc::clone(&shared), committer, threads: Mutex::new(Vec::new()) };
+    let (clerk, asked) = Clerk::hire();
+    let owner = Owner { shared: Arc::clone(&shared), committer, threads: Mutex::new(Vec::new()), clerk };
     // Pushed one by one, so that where one cannot be started the others are ended by the owner's drop.
     let start = |name: &'static str, work: Work| {
         let shared = Arc::clone(&shared);
@@ -267,6 +269,7 @@ pub(crate) fn assemble(parts: Parts) -> Result<Engine, OpenError> {
     start("journal", Box::new(move |shared| commit::run(&shared, &committer)))?;
     start("sweeper", Box::new(|shared| periodic::sweep(&shared)))?;
     start("disk", Box::new(|shared| periodic::watch_disk(&shared)))?;
+    start("clerk", Box::new(move |shared| clerk::run(&shared, &asked)))?;
     start("snapshots", Box::new(|shared| Snapshotter::new(shared).run()))?;
     Ok(Engine { owner: Arc::new(owner) })
 }

@@ -9,6 +9,7 @@ use lockstock_stock::state::State;
 use parking_lot::Mutex;
 
 use crate::buyer::BuyerKey;
+use crate::clerk::Clerk;
 use crate::clock::Clock;
 use crate::commit::{Committer, Turn};
 use crate::config::Config;
@@ -40,8 +41,12 @@ impl Stepped {
         let recovered = recover(&config, &disk, &options)?;
         let (parts, recovery) = recovered.parts(config, disk, clock, BuyerKey::of_tests(), None);
         let (shared, log) = share(parts)?;
-        let owner =
-            Owner { shared: Arc::clone(&shared), committer: Arc::default(), threads: Mutex::default() };
+        let owner = Owner {
+            shared: Arc::clone(&shared),
+            committer: Arc::default(),
+            threads: Mutex::default(),
+            clerk: Clerk::default(),
+        };
         let stepped = Self {
             engine: Engine { owner: Arc::new(owner) },
             committer: Committer::new(Arc::clone(&shared), log),

@@ -120,14 +120,19 @@ pub fn write_on(
 ) -> Result<PathBuf, SnapshotError> {
     let (_, unfinished) = names(disk, dir)?;
     for path in unfinished {
-        disk.remove(&path).map_err(IoError::at("remove", &path))?;
+        pieces::remove(disk, &path, rest)?;
     }
     let path = path(dir, sequence);
     let unfinished = dir.join(format!("{PREFIX}{sequence:020}{UNFINISHED}"));
     let at = |doing| IoError::at(doing, &unfinished);
     let file = disk.create(&unfinished).map_err(at("create"))?;
-    let mut out =
-        Out { file: file.as_ref(), at: offset(HEADER), crc: 0, buffer: Vec::with_capacity(PIECE), rest };
+    let mut out = Out {
+        file: file.as_ref(),
+        at: offset(HEADER),
+        crc: 0,
+        buffer: Vec::with_capacity(PIECE),
+        rest: &mut *rest,
+    };
     body(&mut out).and_then(|()| out.flush()).map_err(at("write"))?;
     let (length, body_crc) = (out.at - offset(HEADER), out.crc);
 
@@ -149,7 +154,7 @@ pub fn write_on(
 
     let (finished, _) = names(disk, dir)?;
     for (_, old) in finished.iter().rev().skip(KEPT) {
-        disk.remove(old).map_err(IoError::at("remove", old))?;
+        pieces::remove(disk, old, rest)?;
     }
     Ok(path)
 }

@@ -55,6 +55,38 @@ fn a_snapshot_is_written_and_synced_in_pieces_so_that_no_sync_waits_behind_all_o
 }
 
 #[test]
+fn an_old_snapshot_is_given_back_in_pieces_so_that_no_sync_waits_behind_all_of_it() {
+    let disk = FaultyDisk::new();
+    for sequence in 100..103 {
+        write(&disk, sequence).unwrap();
+    }
+    assert_eq!(disk.list(dir()).unwrap().len(), 2);
+    let most = disk.given_back_at_once_max();
+    assert!((1..=4 << 20).contains(&most), "{most} of {} bytes at once", body(100).len());
+}
+
+#[test]
+fn a_crash_while_an_old_snapshot_is_given_back_leaves_two_that_are_whole() {
+    let before = FaultyDisk::new();
+    for sequence in [50, 51] {
+        write(&before, sequence).unwrap();
+    }
+    let whole = before.fork();
+    write(&whole, 52).unwrap();
+    // The rename, the sync of the name, a cut, its sync, the removal.
+    for op in whole.ops() - 5..=whole.ops() {
+        let disk = before.fork();
+        disk.power_off_after(op);
+        let _interrupted = write(&disk, 52);
+        disk.crash(op);
+        let sequence = newest(&disk).snapshot.unwrap().sequence;
+        assert_newest(&disk, sequence);
+        assert!(disk.flip(&snapshot::path(dir(), sequence), 100, 1));
+        assert_newest(&disk, sequence - 1);
+    }
+}
+
+#[test]
 fn a_snapshot_that_is_written_is_not_kept_in_memory() {
     let disk = FaultyDisk::new();
     let path = write(&disk, 25).unwrap();

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use lockstock_journal::Reader;
 use lockstock_stock::event::Event;
 use lockstock_stock::ids::Sequence;
-use lockstock_stock::state::State;
 
 use super::error::ProjectionError;
 use super::fold::Fold;
 use super::format::{Format, Sheet};
-use super::names::Names;
+use super::names::{Answer, Ask, Names};
 use super::rows;
 use crate::Engine;
 
@@ -65,7 +64,11 @@ impl Projection {
             return Ok(None);
         }
         let events = self.events(engine, after, durable, max_events.max(1))?;
-        batch_of(&events, format, |learn| engine.read(|state, _| learn(state)).0)
+        batch_of(&events, format, |asked| {
+            let asked = asked.to_vec();
+            // Whoever projects gives way to buyers.
+            engine.read_aside(move |state| Answer::of_all(&asked, state))
+        })
     }
 
     fn events(
@@ -103,16 +106,16 @@ impl Projection {
     }
 }
 
-/// The rows of some events; `read` lends a state that has applied them.
+/// The rows of some events; `look` asks a state that has applied them.
 pub(super) fn batch_of(
     events: &[Event],
     format: Format,
-    read: impl FnMut(&mut dyn FnMut(&State)),
+    look: impl FnMut(&[Ask]) -> Vec<Option<Answer>>,
 ) -> Result<Option<Batch>, ProjectionError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(None) };
     let sequence = last.sequence;
     let mut fold = Fold::of(events).ok_or(ProjectionError::Overflow { sequence })?;
-    let names = Names::collect(sequence, std::mem::take(&mut fold.asked), read)?;
+    let names = Names::collect(sequence, std::mem::take(&mut fold.asked), look)?;
     let sheets = rows::of_fold(events, &fold, &names, format)?;
     Ok(Some(Batch { first: first.sequence, last: sequence, sheets }))
 }

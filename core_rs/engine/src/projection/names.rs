@@ -12,7 +12,7 @@ use lockstock_stock::state::{Allocation, State};
 use super::error::ProjectionError;
 
 /// How many names are looked up in one hold of the engine's lock.
-pub(super) const ASKED_AT_ONCE: usize = 256;
+pub(super) const ASKED_AT_ONCE: usize = 64;
 
 /// A number that needs a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,55 @@ struct Line {
     warehouses: Box<[WarehouseIx]>,
 }
 
+/// What a number leads to.
+pub(super) struct Answer {
+    name: Arc<str>,
+    /// Of an owner.
+    lines: Option<Vec<Line>>,
+}
+
+impl Answer {
+    fn name(name: &Arc<str>) -> Self {
+        Self { name: Arc::clone(name), lines: None }
+    }
+
+    /// What a state that has applied the event says; `None` where it does not know the number.
+    pub(super) fn of(ask: Ask, state: &State) -> Option<Self> {
+        Some(match ask {
+            Ask::Sku(ix) => Self::name(&state.skus().get(ix.at())?.id),
+            Ask::Warehouse(ix) => Self::name(&state.warehouses().get(ix.at())?.id),
+            // The state has applied the event that names them, or it would not be in the journal.
+            Ask::Region(ix) => Self::name(&state.region(ix).id),
+            Ask::Channel(ix) => Self::name(state.channel(ix)),
+            Ask::Pool(ix) => Self::name(state.pool(ix)),
+            Ask::Reservation(no) => {
+                let reservation = state.reservation(no)?;
+                let lines = reservation.lines.iter().map(|line| Line {
+                    sku: line.sku,
+                    sells: Some((line.pool, line.policy())),
+                    warehouses: line.allocations.iter().map(Allocation::warehouse).collect(),
+                });
+                Self { lines: Some(lines.collect()), name: Arc::from(&*reservation.id) }
+            }
+            Ask::Receipt(no) => {
+                let receipt = state.receipt(no)?;
+                let lines = receipt.lines.iter().map(|line| Line::of_sku(line.sku));
+                Self { lines: Some(lines.collect()), name: Arc::clone(&receipt.id) }
+            }
+            Ask::Transfer(no) => {
+                let transfer = state.transfer(no)?;
+                let lines = transfer.lines.iter().map(|line| Line::of_sku(line.sku));
+                Self { lines: Some(lines.collect()), name: Arc::clone(&transfer.id) }
+            }
+        })
+    }
+
+    /// The same of several.
+    pub(super) fn of_all(asked: &[Ask], state: &State) -> Vec<Option<Self>> {
+        asked.iter().map(|ask| Self::of(*ask, state)).collect()
+    }
+}
+
 /// The answers.
 pub(super) struct Names {
     /// The last event of the batch, for errors.
@@ -71,56 +120,28 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Asks `read`, a few at a time, for everything in `asked`, and for what the answers need in turn.
+    /// Asks `look`, a few at a time, for everything in `asked`.
     pub(super) fn collect(
         sequence: Sequence,
         mut asked: Vec<Ask>,
-        mut read: impl FnMut(&mut dyn FnMut(&State)),
+        mut look: impl FnMut(&[Ask]) -> Vec<Option<Answer>>,
     ) -> Result<Self, ProjectionError> {
         asked.sort_unstable();
         asked.dedup();
         let mut names = Self { sequence, known: HashMap::with_capacity(asked.len()), lines: HashMap::new() };
         for some in asked.chunks(ASKED_AT_ONCE) {
-            let mut unknown = None;
-            read(&mut |state| unknown = some.iter().find(|ask| names.learn(**ask, state).is_none()).copied());
-            if let Some(ask) = unknown {
-                return Err(ask.unknown(sequence));
+            for (ask, answer) in some.iter().zip(look(some)) {
+                names.learn(*ask, answer.ok_or_else(|| ask.unknown(sequence))?);
             }
         }
         Ok(names)
     }
 
-    fn learn(&mut self, ask: Ask, state: &State) -> Option<()> {
-        let name = match ask {
-            Ask::Sku(ix) => state.skus().get(ix.at())?.id.clone(),
-            Ask::Warehouse(ix) => state.warehouses().get(ix.at())?.id.clone(),
-            // The state has applied the event that names them, or it would not be in the journal.
-            Ask::Region(ix) => state.region(ix).id.clone(),
-            Ask::Channel(ix) => state.channel(ix).clone(),
-            Ask::Pool(ix) => state.pool(ix).clone(),
-            Ask::Reservation(no) => {
-                let reservation = state.reservation(no)?;
-                let lines = reservation.lines.iter().map(|line| Line {
-                    sku: line.sku,
-                    sells: Some((line.pool, line.policy())),
-                    warehouses: line.allocations.iter().map(Allocation::warehouse).collect(),
-                });
-                self.lines.insert(no, lines.collect());
-                Arc::from(&*reservation.id)
-            }
-            Ask::Receipt(no) => {
-                let receipt = state.receipt(no)?;
-                self.lines.insert(no, receipt.lines.iter().map(|line| Line::of_sku(line.sku)).collect());
-                receipt.id.clone()
-            }
-            Ask::Transfer(no) => {
-                let transfer = state.transfer(no)?;
-                self.lines.insert(no, transfer.lines.iter().map(|line| Line::of_sku(line.sku)).collect());
-                transfer.id.clone()
-            }
-        };
+    fn learn(&mut self, ask: Ask, Answer { name, lines }: Answer) {
+        if let (Ask::Reservation(no) | Ask::Receipt(no) | Ask::Transfer(no), Some(lines)) = (ask, lines) {
+            self.lines.insert(no, lines);
+        }
         self.known.insert(ask, name);
-        Some(())
     }
 
     pub(super) fn get(&self, ask: Ask) -> Result<&str, ProjectionError> {

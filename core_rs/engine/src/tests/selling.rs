@@ -6,8 +6,9 @@ use lockstock_stock::command::Command;
 use lockstock_stock::counters::Counter;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Reason;
+use lockstock_stock::state::State;
 
-use super::shop::{HOLD, SECOND, all_of, increase, lock, open, request};
+use super::shop::{HOLD, SECOND, all_of, increase, lock, open, over_memory, request};
 
 #[test]
 fn threads_that_fight_for_a_hot_sku_are_sold_exactly_the_stock() {
@@ -151,4 +152,16 @@ fn units_move_through_their_whole_life() {
     shop.done(increase(5));
     assert_eq!(shop.count(Counter::Available), 25);
     assert_eq!(shop.count(Counter::Shipped), 10);
+}
+
+#[test]
+fn who_gives_way_to_buyers_has_a_thread_look_that_does_not_and_looks_itself_where_there_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, ..) = over_memory(dir.path(), |_| {});
+    let look = |state: &State| (state.sequence(), std::thread::current().name().map(str::to_owned));
+    let (_, sequence) = shop.engine.read(|_, _| {});
+    assert_eq!(shop.engine.read_aside(look), (sequence, Some("clerk".to_owned())));
+    shop.engine.close().unwrap();
+    let here = std::thread::current().name().map(str::to_owned);
+    assert_eq!(shop.engine.read_aside(look), (shop.engine.durable(), here));
 }

@@ -20,6 +20,8 @@ pub enum Op {
     Allocate,
     /// Writing into a file.
     Write,
+    /// Shortening a file.
+    Cut,
     /// Syncing a file.
     Sync,
     /// Renaming a file.
@@ -53,6 +55,7 @@ struct World {
     is_off: bool,
     ops: u64,
     synced_at_once_max: usize,
+    given_back_at_once_max: u64,
     /// Counts crashes: handles from before one are dead.
     life: u64,
 }
@@ -116,6 +119,11 @@ impl FaultyDisk {
     /// The most bytes that one sync has made durable.
     pub fn synced_at_once_max(&self) -> usize {
         self.world().synced_at_once_max
+    }
+
+    /// The most bytes that one cut or removal has given back.
+    pub fn given_back_at_once_max(&self) -> u64 {
+        self.world().given_back_at_once_max
     }
 
     /// How many bytes files may have in all; `None` is no limit.
@@ -385,6 +393,9 @@ impl Disk for FaultyDisk {
         let mut world = self.world();
         let fate = world.begin(Op::Remove)?;
         if matches!(fate, Fate::Done) || world.is_off {
+            let file = world.names.get(path).and_then(|id| world.files.get(id));
+            let length = file.map_or(0, |data| offset(data.visible.len()));
+            world.given_back_at_once_max = world.given_back_at_once_max.max(length);
             world.name(path, None);
         }
         fate.tell()
@@ -459,6 +470,18 @@ impl DiskFile for FaultyFile {
         let data = world.files.get_mut(&self.id).ok_or(io::ErrorKind::NotFound)?;
         if size(bytes) > length {
             data.change(Change::Size(size(bytes)));
+        }
+        fate.tell()
+    }
+
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        let mut world = self.alive()?;
+        let fate = world.begin(Op::Cut)?;
+        if matches!(fate, Fate::Done) || world.is_off {
+            let data = world.files.get_mut(&self.id).ok_or(io::ErrorKind::NotFound)?;
+            let given_back = offset(data.visible.len().saturating_sub(size(bytes)));
+            data.change(Change::Size(size(bytes)));
+            world.given_back_at_once_max = world.given_back_at_once_max.max(given_back);
         }
         fate.tell()
     }

@@ -48,6 +48,8 @@ pub trait DiskFile: Send + Sync {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Reserves room for `bytes` in all and makes the file at least that long.
     fn allocate(&self, bytes: u64) -> io::Result<()>;
+    /// Shortens the file to `bytes`.
+    fn cut(&self, bytes: u64) -> io::Result<()>;
     /// Makes durable what was written, and the length.
     fn sync(&self) -> io::Result<()>;
     /// Nobody will read these bytes soon, and they are durable: the system need not keep them in memory. A hint.

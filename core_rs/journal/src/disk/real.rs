@@ -106,6 +106,10 @@ impl DiskFile for File {
         }
     }
 
+    fn cut(&self, bytes: u64) -> io::Result<()> {
+        self.set_len(bytes)
+    }
+
     fn sync(&self) -> io::Result<()> {
         // A sync that was interrupted says nothing of what became durable, so it counts as failed.
         Ok(fdatasync(self)?)
