@@ -11,10 +11,10 @@ _SNAPSHOT = (
     " reservations too."
 )
 _TAIL = (
-    "Everybody waits for a slow sync, and what the disk then waits for is not known. With both cores busy"
-    " the host lets the machine stand still for up to 33 ms at a time, which a thread that only counts"
-    " sees too. And in ten minutes PostgreSQL's files, ended reservations and the snapshotter's copy of"
-    " them fill 24 GiB, and then all wait for memory. How much of each it was is above."
+    "Beside a projection and snapshots the server's core is nine tenths busy at half the peak, so a wait of 5"
+    " ms until another's slice is over, or of 10 for a sync, is caught up slowly. And in ten minutes"
+    " PostgreSQL's files in memory and ended reservations, of which the snapshotter has a copy, fill 24 GiB:"
+    " who touches a page then waits until one is free, in all as long as is said above."
 )
 _GROWTH = (
     "What a lock touches among 50 million rows lies in no cache: it waits for memory, though several such"

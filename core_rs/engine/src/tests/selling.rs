@@ -159,7 +159,7 @@ fn who_gives_way_to_buyers_has_a_thread_look_that_does_not_and_looks_itself_wher
     let dir = tempfile::tempdir().unwrap();
     let (shop, ..) = over_memory(dir.path(), |_| {});
     let look = |state: &State| (state.sequence(), std::thread::current().name().map(str::to_owned));
-    let (_, sequence) = shop.engine.read(|_, _| {});
+    let ((), sequence) = shop.engine.read(|_, _| {});
     assert_eq!(shop.engine.read_aside(look), (sequence, Some("clerk".to_owned())));
     shop.engine.close().unwrap();
     let here = std::thread::current().name().map(str::to_owned);
