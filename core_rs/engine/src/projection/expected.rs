@@ -14,7 +14,7 @@ use super::columns::{self, Table};
 use super::error::ProjectionError;
 use super::fold::Fold;
 use super::format::{Appended, Format, Value};
-use super::names::{Answer, Names};
+use super::names::{Named, Names};
 use super::{history, text};
 
 /// Every row that `table` must have at the state's sequence, ordered by key, as one JSON array of arrays, a row
@@ -62,7 +62,7 @@ where
         }
         let one = std::slice::from_ref(&event);
         let asked = Fold::of(one).map_or_else(Vec::new, |fold| fold.asked);
-        let names = Names::collect(event.sequence, asked, |asked| Answer::of_all(asked, state))?;
+        let names = Names::collect(event.sequence, asked, |asked| Named::of_all(asked, state))?;
         history::of_event(&event, table, &names, writer)?;
     }
     Ok(())

@@ -10,7 +10,7 @@ use lockstock_stock::ids::Sequence;
 use super::error::ProjectionError;
 use super::fold::Fold;
 use super::format::{Format, Sheet};
-use super::names::{Answer, Ask, Names};
+use super::names::{Ask, Named, Names};
 use super::rows;
 use crate::Engine;
 
@@ -67,7 +67,7 @@ impl Projection {
         batch_of(&events, format, |asked| {
             let asked = asked.to_vec();
             // Whoever projects gives way to buyers.
-            engine.read_aside(move |state| Answer::of_all(&asked, state))
+            engine.read_aside(move |state| Named::of_all(&asked, state))
         })
     }
 
@@ -110,7 +110,7 @@ impl Projection {
 pub(super) fn batch_of(
     events: &[Event],
     format: Format,
-    look: impl FnMut(&[Ask]) -> Vec<Option<Answer>>,
+    look: impl FnMut(&[Ask]) -> Vec<Option<Named>>,
 ) -> Result<Option<Batch>, ProjectionError> {
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(None) };
     let sequence = last.sequence;

@@ -63,13 +63,13 @@ struct Line {
 }
 
 /// What a number leads to.
-pub(super) struct Answer {
+pub(super) struct Named {
     name: Arc<str>,
     /// Of an owner.
     lines: Option<Vec<Line>>,
 }
 
-impl Answer {
+impl Named {
     fn name(name: &Arc<str>) -> Self {
         Self { name: Arc::clone(name), lines: None }
     }
@@ -124,7 +124,7 @@ impl Names {
     pub(super) fn collect(
         sequence: Sequence,
         mut asked: Vec<Ask>,
-        mut look: impl FnMut(&[Ask]) -> Vec<Option<Answer>>,
+        mut look: impl FnMut(&[Ask]) -> Vec<Option<Named>>,
     ) -> Result<Self, ProjectionError> {
         asked.sort_unstable();
         asked.dedup();
@@ -137,7 +137,7 @@ impl Names {
         Ok(names)
     }
 
-    fn learn(&mut self, ask: Ask, Answer { name, lines }: Answer) {
+    fn learn(&mut self, ask: Ask, Named { name, lines }: Named) {
         if let (Ask::Reservation(no) | Ask::Receipt(no) | Ask::Transfer(no), Some(lines)) = (ask, lines) {
             self.lines.insert(no, lines);
         }

@@ -423,7 +423,7 @@ impl Assembly {
                 self.state.reservations = whole(std::mem::take(&mut self.reservations), "reservation")?;
             }
             Kind::Keys(keys, hash) => {
-                self.contribute([hash].into_iter());
+                self.hash = self.hash.wrapping_add(hash);
                 self.state.keys.append_page(keys);
             }
             Kind::End => self.is_whole = true,

@@ -13,13 +13,13 @@ use lockstock_stock::movement::{Kind, Movement};
 use lockstock_stock::state::State;
 
 use super::follow::{Batch, batch_of};
-use super::names::Answer;
+use super::names::Named;
 use super::{Format, ProjectionError, Puts, TABLES, columns, expected_rows};
 use tables::{Tables, parse_copy, parse_json};
 use workload::{Rng, Workload};
 
 fn folded(events: &[Event], state: &State, format: Format) -> Batch {
-    batch_of(events, format, |asked| Answer::of_all(asked, state)).unwrap().unwrap()
+    batch_of(events, format, |asked| Named::of_all(asked, state)).unwrap().unwrap()
 }
 
 fn expected(state: &State, events: &[Event]) -> Tables {
@@ -158,7 +158,7 @@ fn a_batch_leaves_out_the_tables_it_does_not_touch() {
 
 #[test]
 fn no_events_are_no_batch() {
-    assert!(batch_of(&[], Format::Json, |asked| Answer::of_all(asked, &State::default())).unwrap().is_none());
+    assert!(batch_of(&[], Format::Json, |asked| Named::of_all(asked, &State::default())).unwrap().is_none());
 }
 
 fn stocked(movement: Movement) -> (Workload, Vec<Event>) {
@@ -183,7 +183,7 @@ fn a_sum_that_does_not_fit_is_an_error_and_not_a_wrong_number() {
     let (shop, mut events) = stocked(INCREASE);
     let twice = events[0].changes[0].clone();
     events[0].changes.push(twice);
-    let refused = batch_of(&events, Format::Json, |asked| Answer::of_all(asked, shop.machine.state()));
+    let refused = batch_of(&events, Format::Json, |asked| Named::of_all(asked, shop.machine.state()));
     assert!(matches!(refused, Err(ProjectionError::Overflow { .. })), "{refused:?}");
 }
 
@@ -198,7 +198,7 @@ fn a_number_that_the_state_does_not_know_is_an_error() {
     ] {
         let (shop, events) = stocked(movement);
         let refused =
-            batch_of(&events, Format::Json, |asked| Answer::of_all(asked, shop.machine.state())).unwrap_err();
+            batch_of(&events, Format::Json, |asked| Named::of_all(asked, shop.machine.state())).unwrap_err();
         assert!(refused.to_string().contains(what), "{refused}");
     }
 }
