@@ -22,6 +22,8 @@ from harness.load import SERVER_CPU, Target, on_cpu
 SETTINGS = {
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
+    # Files of the log that are done with serve again, as on a server that has run for a while.
+    "min_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     # So many that a benchmark's burst never meets the limit.
     "max_connections": "100",

@@ -23,6 +23,7 @@ pub mod projection;
 mod recall;
 mod recovery;
 mod replay;
+pub mod rests;
 mod shared;
 mod snapshotter;
 pub mod status;

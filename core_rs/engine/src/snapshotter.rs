@@ -13,6 +13,7 @@ use crate::ahead::Reading;
 use crate::desk::{Sealed, SnapshotError, SnapshotInfo};
 use crate::recovery;
 use crate::replay::{ReplayError, replay};
+use crate::rests::Rests;
 use crate::shared::Shared;
 
 /// How nice this thread is to the others, on Linux: it may take minutes, nobody waits for it.
@@ -83,6 +84,7 @@ impl Snapshotter {
     fn replay_and_write(&mut self, sealed: Sealed) -> Result<(), Trouble> {
         let shared = &self.shared;
         let copy = self.copy.get_or_insert_with(|| load(shared));
+        let mut rests = Rests::default();
         // Applying the checkpoint compares the hashes.
         replay(
             Reading::Here,
@@ -90,7 +92,10 @@ impl Snapshotter {
             &shared.disk,
             &shared.layout.journal,
             sealed.checkpoint,
-            |_, _| !shared.desk.stopped(),
+            |_, _| {
+                rests.if_due();
+                !shared.desk.stopped()
+            },
         )
         .map_err(Trouble::Disagrees)?;
         if copy.state.sequence() < sealed.checkpoint {

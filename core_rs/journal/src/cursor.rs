@@ -10,6 +10,8 @@ use crate::{BLOCK, Fault, IoError, OpenError, Sequence, offset, size};
 
 /// How much is read at once, unless a frame is larger.
 const CHUNK: usize = 256 * 1024;
+/// How much is released at once.
+const RELEASED_AT_ONCE: u64 = 1024 * 1024;
 
 /// A part of a file in memory. It may be older than the file: what fails a check there is read again.
 struct Window {
@@ -48,6 +50,8 @@ pub struct Cursor {
     window: Window,
     header: Header,
     path: std::path::PathBuf,
+    /// Where what is not released begins.
+    released: u64,
     /// Where the next frame stands.
     pub at: u64,
     /// The sequence it must begin with.
@@ -62,7 +66,7 @@ impl Cursor {
         let (file, header) = segment::open(disk, dir, index, Access::Read)?;
         let window = Window { file, start: 0, bytes: Vec::new() };
         let path = segment::path(dir, index);
-        Ok(Cursor { window, path, at: BLOCK, next: header.first, chain: header.chain, header })
+        Ok(Cursor { window, path, released: 0, at: BLOCK, next: header.first, chain: header.chain, header })
     }
 
     /// The header of its segment.
@@ -119,9 +123,22 @@ impl Cursor {
         Ok(self.bytes(self.at, size(length.saturating_sub(self.at)))?.to_vec())
     }
 
-    /// Nobody will read its segment soon.
-    pub fn release(&self) {
-        self.window.file.release(0, self.header.bytes);
+    /// What was passed nobody will read soon. It is told of a piece at a time: a whole segment takes the system some
+    /// milliseconds, in which it runs nothing else on this processor.
+    pub fn release_passed(&mut self) {
+        if self.at - self.released >= RELEASED_AT_ONCE {
+            self.release_until(self.at);
+        }
+    }
+
+    /// Nor the rest of the segment.
+    pub fn release_rest(&mut self) {
+        self.release_until(self.header.bytes);
+    }
+
+    fn release_until(&mut self, end: u64) {
+        self.window.file.release(self.released, end.saturating_sub(self.released));
+        self.released = end;
     }
 
     fn bytes(&mut self, at: u64, len: usize) -> Result<&[u8], IoError> {

@@ -38,7 +38,7 @@ impl Reader {
         Ok(Reader { disk, dir, cursor, records: Vec::new(), at: 0, next: from, releases: false })
     }
 
-    /// The same for whoever is mostly the last to read a segment: once it is behind it, the system need not keep it in
+    /// The same for whoever is mostly the last to read a segment: what is behind it, the system need not keep in
     /// memory. Where memory is full of such files, who needs some waits until it is free.
     #[must_use]
     pub fn releasing(self) -> Reader {
@@ -87,6 +87,9 @@ impl Reader {
             }
         }
         self.cursor.pass(&frame);
+        if self.releases {
+            self.cursor.release_passed();
+        }
         Ok(())
     }
 
@@ -108,7 +111,7 @@ impl Reader {
             }
             if header.first == self.cursor.next && header.chain == self.cursor.chain {
                 if self.releases {
-                    self.cursor.release();
+                    self.cursor.release_rest();
                 }
                 self.cursor = next;
                 return Ok(());

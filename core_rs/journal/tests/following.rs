@@ -75,6 +75,32 @@ fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() 
 }
 
 #[test]
+fn what_is_behind_the_last_reader_is_released_a_piece_at_a_time_and_once() {
+    const PIECE: u64 = 1 << 20;
+    let disk = FaultyDisk::new();
+    let segment_bytes = 8 * PIECE;
+    let (mut log, _) = Segments::open(dir(), Options { segment_bytes, ..options(&disk) }).unwrap();
+    let last = 30_000;
+    for first in (1..last).step_by(100) {
+        append(&mut log, first, first + 99);
+    }
+    log.seal().unwrap();
+    append(&mut log, last + 1, last + 1);
+    let mut reader = reader(&disk, 1).releasing();
+    let (mut pieces, mut before) = (0, 0);
+    for _ in 1..=last {
+        reader.next(last).unwrap().unwrap();
+        let released = disk.released(&segment_path(1));
+        pieces += u64::from(released > before);
+        assert!(released - before < 2 * PIECE, "{released} after {before}");
+        before = released;
+    }
+    assert!(pieces >= 2 && before < segment_bytes, "{pieces}, {before}");
+    assert!(reader.next(last + 1).unwrap().is_some());
+    assert_eq!(disk.released(&segment_path(1)), segment_bytes, "all of it, and nothing twice");
+}
+
+#[test]
 fn a_follower_begins_at_any_record_also_within_a_batch_and_at_the_end() {
     let disk = FaultyDisk::new();
     let (mut log, _) = open(&disk).unwrap();

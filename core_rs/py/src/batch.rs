@@ -1,19 +1,31 @@
 //! Rows for the database, from Python.
 
-use lockstock_engine::projection;
+use lockstock_engine::projection::{self, Sheet};
+use lockstock_engine::rests::Rests;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+/// A sheet as Python takes it: the table, what its rows are to it, how many, and the rows.
+type Table = (&'static str, &'static str, usize, Py<PyBytes>);
 
 /// Rows for one transaction of the projection.
 #[pyclass(frozen, module = "lockstock_server._core")]
 pub struct Batch {
-    batch: projection::Batch,
+    first: u64,
+    last: u64,
+    tables: Vec<Table>,
 }
 
 impl Batch {
-    /// As the engine made them.
-    pub const fn new(batch: projection::Batch) -> Self {
-        Self { batch }
+    /// The rows are Python's from the start: whoever writes them, while the database waits, copies none.
+    pub fn new(py: Python<'_>, batch: projection::Batch) -> Self {
+        let projection::Batch { first, last, sheets } = batch;
+        let mut rests = Rests::default();
+        let table = |sheet: Sheet| {
+            py.detach(|| rests.if_due());
+            (sheet.table, sheet.puts.name(), sheet.rows, PyBytes::new(py, &sheet.bytes).unbind())
+        };
+        Self { first, last, tables: sheets.into_iter().map(table).collect() }
     }
 }
 
@@ -22,22 +34,19 @@ impl Batch {
     /// The first sequence in it.
     #[getter]
     const fn first(&self) -> u64 {
-        self.batch.first
+        self.first
     }
 
     /// The last sequence in it.
     #[getter]
     const fn last(&self) -> u64 {
-        self.batch.last
+        self.last
     }
 
     /// `(table, what the rows are to it, rows, formatted rows)`, in the order in which they must be written.
     #[getter]
-    fn tables<'py>(&self, py: Python<'py>) -> Vec<(&'static str, &'static str, usize, Bound<'py, PyBytes>)> {
-        self.batch
-            .sheets
-            .iter()
-            .map(|sheet| (sheet.table, sheet.puts.name(), sheet.rows, PyBytes::new(py, &sheet.bytes)))
-            .collect()
+    fn tables(&self, py: Python<'_>) -> Vec<Table> {
+        let shared = |(table, puts, rows, bytes): &Table| (*table, *puts, *rows, bytes.clone_ref(py));
+        self.tables.iter().map(shared).collect()
     }
 }

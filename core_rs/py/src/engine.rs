@@ -190,7 +190,7 @@ impl Engine {
         max_events: usize,
         format: &str,
     ) -> PyResult<Option<Batch>> {
-        detached(py, || {
+        let made = detached(py, || {
             let open = self.open.get()?;
             let format = Format::from_name(format)
                 .ok_or_else(|| Error::new(ExitCode::Failed, format!("there is no format {format}")))?;
@@ -199,8 +199,9 @@ impl Engine {
                 let code = if error.may_pass() { ExitCode::Data } else { ExitCode::Database };
                 Error::new(code, error)
             };
-            Ok(batch.map_err(failed)?.map(Batch::new))
-        })
+            batch.map_err(failed)
+        })?;
+        Ok(made.map(|batch| Batch::new(py, batch)))
     }
 
     /// Syncs, stops every thread, releases the directory.

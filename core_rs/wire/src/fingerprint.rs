@@ -28,16 +28,16 @@ static NAMES: &[(u8, &[(u32, &str)])] = include!(concat!(env!("OUT_DIR"), "/oper
 /// Of an operation on stock, from its request's canonical bytes.
 pub(crate) fn of_operation(operation: Operation, canonical: &[u8]) -> Fingerprint {
     let mut hashes = Hashes::new(operation);
+    let mut cause: &[u8] = &[];
     for (number, field) in fields(canonical) {
         if number == CAUSE {
-            for (inner, text) in fields(payload(field)) {
-                if inner != REQUEST_ID {
-                    hashes.add(WITHIN_CAUSE + inner, text);
-                }
-            }
+            cause = payload(field);
         } else {
             hashes.add(number, field);
         }
+    }
+    for (number, text) in fields(cause).filter(|(number, _)| *number != REQUEST_ID) {
+        hashes.add(WITHIN_CAUSE + number, text);
     }
     hashes.finish()
 }
@@ -75,43 +75,39 @@ pub(crate) fn field_name(operation: Operation, number: u32) -> String {
 static OPERATIONS: LazyLock<[u64; 256]> =
     LazyLock::new(|| std::array::from_fn(|number| hash(&[u8::try_from(number).unwrap_or_default()])));
 
+/// Hashes of fields that come in the order of their numbers.
 struct Hashes {
-    fields: Vec<(u32, u64)>,
+    fields: Vec<(u32, u32)>,
+    /// What the digest is of: each field's number and hash.
+    whole: Vec<u8>,
 }
 
 impl Hashes {
     fn new(operation: Operation) -> Self {
-        let mut fields = Vec::with_capacity(FEW);
-        fields.push((OPERATION, OPERATIONS[usize::from(operation as u8)]));
-        Self { fields }
+        let mut hashes = Self { fields: Vec::with_capacity(FEW), whole: Vec::with_capacity(FEW * FIELD) };
+        hashes.push(OPERATION, OPERATIONS[usize::from(operation as u8)]);
+        hashes
     }
 
     fn add(&mut self, number: u32, bytes: &[u8]) {
-        self.fields.push((number, hash(bytes)));
+        self.push(number, hash(bytes));
     }
 
-    fn finish(mut self) -> Fingerprint {
-        self.fields.sort_unstable_by_key(|(number, _)| *number);
-        // In one piece: the hash is the same, and quicker so.
-        let (mut few, mut many) = ([0; FEW * FIELD], Vec::new());
-        let all = if let Some(room) = few.get_mut(..self.fields.len() * FIELD) {
-            room
-        } else {
-            many.resize(self.fields.len() * FIELD, 0);
-            &mut many[..]
-        };
-        for (room, (number, hash)) in all.chunks_exact_mut(FIELD).zip(&self.fields) {
-            let (of_number, of_hash) = room.split_at_mut(size_of::<u32>());
-            of_number.copy_from_slice(&number.to_le_bytes());
-            of_hash.copy_from_slice(&hash.to_le_bytes());
-        }
-        let digest = hash(all);
+    fn push(&mut self, number: u32, hash: u64) {
+        let mut field = [0; FIELD];
+        let (of_number, of_hash) = field.split_at_mut(size_of::<u32>());
+        of_number.copy_from_slice(&number.to_le_bytes());
+        of_hash.copy_from_slice(&hash.to_le_bytes());
+        self.whole.extend_from_slice(&field);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the name of a field needs 32 bits, the digest has 64"
         )]
-        let fields = self.fields.into_iter().map(|(number, hash)| (number, hash as u32)).collect();
-        Fingerprint { digest, fields }
+        self.fields.push((number, hash as u32));
+    }
+
+    fn finish(self) -> Fingerprint {
+        Fingerprint { digest: hash(&self.whole), fields: self.fields }
     }
 }
 

@@ -14,7 +14,7 @@ use super::columns::{self, Table};
 use super::error::ProjectionError;
 use super::fold::Fold;
 use super::format::{Appended, Format, Value};
-use super::names::{Named, Names};
+use super::names::{Named, Names, Needs};
 use super::{history, text};
 
 /// Every row that `table` must have at the state's sequence, ordered by key, as one JSON array of arrays, a row
@@ -61,8 +61,8 @@ where
             break;
         }
         let one = std::slice::from_ref(&event);
-        let asked = Fold::of(one).map_or_else(Vec::new, |fold| fold.asked);
-        let names = Names::collect(event.sequence, asked, |asked| Named::of_all(asked, state))?;
+        let needs = Fold::of(one).map_or_else(Needs::default, |fold| fold.needs);
+        let names = Names::collect(event.sequence, needs, |asked| Named::of_all(asked, state))?;
         history::of_event(&event, table, &names, writer)?;
     }
     Ok(())

@@ -14,7 +14,8 @@ use lockstock_stock::event::{
 use lockstock_stock::ids::{LineNo, Micros, OwnerNo, PoolIx, Sequence, SkuIx, Units, WarehouseIx};
 use lockstock_stock::movement::{Movement, OwnerKind, Sign};
 
-use super::names::Ask;
+use super::names::{Ask, Needs};
+use crate::rests::resting;
 
 /// Sums of counters by key.
 pub(super) struct Sums<K, const N: usize>(pub(super) BTreeMap<K, [Units; N]>);
@@ -83,15 +84,15 @@ pub(super) struct Fold<'e> {
     pub(super) receipt_lines: Sums<(OwnerNo, LineNo), RECEIPT_COUNTERS>,
     pub(super) transfers: BTreeMap<OwnerNo, TransferPatch<'e>>,
     pub(super) transfer_lines: Sums<(OwnerNo, LineNo), TRANSFER_COUNTERS>,
-    /// Every number that stands in a row, of these tables or of history, as often as it does.
-    pub(super) asked: Vec<Ask>,
+    /// Every number that stands in a row, of these tables or of history.
+    pub(super) needs: Needs<'e>,
 }
 
 impl<'e> Fold<'e> {
     /// `None` where a sum does not fit.
     pub(super) fn of(events: &'e [Event]) -> Option<Self> {
         let mut fold = Self::default();
-        for event in events {
+        for event in resting(events) {
             for change in &event.changes {
                 fold.change(event, change)?;
             }
@@ -106,7 +107,7 @@ impl<'e> Fold<'e> {
             Change::ReservationLine { reservation, line } => {
                 // Its row comes with the units it is added for: their movements name its number.
                 self.touch(event.sequence, *reservation);
-                self.asked.extend([Ask::Sku(line.sku), Ask::Pool(line.pool)]);
+                self.needs.line(*reservation, *line);
             }
             Change::Deadline { reservation, deadline, extensions } => {
                 let patch = self.touch(event.sequence, *reservation);
@@ -123,11 +124,11 @@ impl<'e> Fold<'e> {
                 let no = OwnerNo(event.sequence);
                 let patch = self.receipt(no);
                 patch.created = Some(new);
-                self.asked.push(Ask::Warehouse(new.warehouse));
+                self.needs.ask(Ask::Warehouse(new.warehouse));
             }
             Change::ReceiptLine { receipt, sku } => {
                 self.receipt(*receipt).added.insert(*sku);
-                self.asked.push(Ask::Sku(*sku));
+                self.needs.ask(Ask::Sku(*sku));
             }
             Change::ReceiptExpectedAt { receipt, expected_at } => {
                 self.receipt(*receipt).expected_at = Some(*expected_at);
@@ -135,7 +136,7 @@ impl<'e> Fold<'e> {
             Change::Transfer(new) => self.transfer(OwnerNo(event.sequence), new),
             Change::TransferClosed { transfer } => {
                 self.transfers.entry(*transfer).or_default().closed = Some(true);
-                self.asked.push(Ask::Transfer(*transfer));
+                self.needs.ask(Ask::Transfer(*transfer));
             }
             Change::Document(document) => self.document(event.sequence, document),
             Change::Exception(exception) => self.exception(exception),
@@ -147,30 +148,31 @@ impl<'e> Fold<'e> {
     fn movement(&mut self, sequence: Sequence, movement: &Movement) -> Option<()> {
         let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
         let row = kind.row();
-        self.asked.push(Ask::Sku(sku));
+        self.needs.ask(Ask::Sku(sku));
         if let Some(warehouse) = warehouse {
-            self.asked.push(Ask::Warehouse(warehouse));
+            self.needs.ask(Ask::Warehouse(warehouse));
             self.stock.add((sku, warehouse), row.cell.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         if !row.pool.is_empty() {
-            self.asked.push(Ask::Pool(pool));
+            self.needs.ask(Ask::Pool(pool));
             self.pool_stock.add((sku, pool), row.pool.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         if !row.sku.is_empty() {
             self.skus.add(sku, row.sku.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         let Some(no) = owner else { return Some(()) };
-        self.asked.extend(Ask::owner(kind.owner(), no));
+        self.needs.ask_all(Ask::owner(kind.owner(), no));
         let at = (no, line);
         match kind.owner() {
             OwnerKind::None => {}
             OwnerKind::Reservation => {
                 self.touch(sequence, no);
-                self.asked.push(Ask::Pool(pool));
+                self.needs.ask(Ask::Pool(pool));
                 let moves = row.line.iter().map(|(c, sign)| (c.at(), *sign));
                 self.reservation_lines.add(at, moves, quantity)?;
                 if let Some(warehouse) = warehouse.filter(|_| !row.allocation.is_empty()) {
                     let moves = row.allocation.iter().map(|(c, sign)| (c.at(), *sign));
+                    self.needs.allocated(no, line, warehouse);
                     self.allocations.add((no, line, warehouse), moves, quantity)?;
                 }
             }
@@ -188,7 +190,7 @@ impl<'e> Fold<'e> {
 
     /// An event on a reservation gives it its version.
     fn touch(&mut self, sequence: Sequence, no: OwnerNo) -> &mut ReservationPatch<'e> {
-        self.asked.push(Ask::Reservation(no));
+        self.needs.ask(Ask::Reservation(no));
         let patch = self.reservations.entry(no).or_default();
         patch.version = sequence;
         patch
@@ -196,29 +198,29 @@ impl<'e> Fold<'e> {
 
     fn reservation(&mut self, event: &Event, new: &'e NewReservation) {
         let no = OwnerNo(event.sequence);
+        self.needs.created(no, new);
         let patch = self.touch(event.sequence, no);
         patch.created = Some((event.at, new));
-        self.asked.extend(new.source.region().map(Ask::Region));
-        self.asked.extend(new.source.listed().iter().map(|at| Ask::Warehouse(*at)));
-        self.asked.extend(new.channel.map(Ask::Channel));
-        for (line, number) in new.lines.iter().zip(1..) {
+        self.needs.ask_all(new.source.region().map(Ask::Region));
+        self.needs.ask_all(new.source.listed().iter().map(|at| Ask::Warehouse(*at)));
+        self.needs.ask_all(new.channel.map(Ask::Channel));
+        for (number, _) in (1..).zip(&new.lines) {
             self.reservation_lines.touch((no, number));
-            self.asked.extend([Ask::Sku(line.sku), Ask::Pool(line.pool)]);
         }
     }
 
     fn receipt(&mut self, no: OwnerNo) -> &mut ReceiptPatch<'e> {
-        self.asked.push(Ask::Receipt(no));
+        self.needs.ask(Ask::Receipt(no));
         self.receipts.entry(no).or_default()
     }
 
     fn transfer(&mut self, no: OwnerNo, new: &'e NewTransfer) {
         let patch = self.transfers.entry(no).or_default();
         patch.created = Some(new);
-        self.asked.extend([Ask::Transfer(no), Ask::Warehouse(new.from), Ask::Warehouse(new.to)]);
+        self.needs.ask_all([Ask::Transfer(no), Ask::Warehouse(new.from), Ask::Warehouse(new.to)]);
         for (sku, number) in new.lines.iter().zip(1..) {
             self.transfer_lines.touch((no, number));
-            self.asked.push(Ask::Sku(*sku));
+            self.needs.ask(Ask::Sku(*sku));
         }
     }
 
@@ -237,7 +239,7 @@ impl<'e> Fold<'e> {
     }
 
     fn exception(&mut self, exception: &Exception) {
-        self.asked.extend([Ask::Sku(exception.sku), Ask::Warehouse(exception.warehouse)]);
-        self.asked.extend(exception.reservation.map(Ask::Reservation));
+        self.needs.ask_all([Ask::Sku(exception.sku), Ask::Warehouse(exception.warehouse)]);
+        self.needs.ask_all(exception.reservation.map(Ask::Reservation));
     }
 }

@@ -13,6 +13,7 @@ use super::format::{Format, Sheet};
 use super::names::{Ask, Named, Names};
 use super::rows;
 use crate::Engine;
+use crate::rests::Rests;
 
 /// The bytes of records after which a batch ends, whatever number of events was asked for: on their way into the
 /// database they stand in memory some twenty times over.
@@ -89,6 +90,7 @@ impl Projection {
         };
         let mut events = Vec::new();
         let mut bytes = 0;
+        let mut rests = Rests::default();
         while events.len() < max_events && bytes < BATCH_BYTES_MAX {
             let Some((sequence, record)) = place.reader.next(durable)? else { break };
             bytes += record.len();
@@ -99,6 +101,7 @@ impl Projection {
             }
             place.after = event.sequence;
             events.push(event);
+            rests.if_due();
         }
         // Kept only where it is known to be good: after an error the next batch opens the journal again.
         self.place = Some(place);
@@ -115,7 +118,7 @@ pub(super) fn batch_of(
     let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(None) };
     let sequence = last.sequence;
     let mut fold = Fold::of(events).ok_or(ProjectionError::Overflow { sequence })?;
-    let names = Names::collect(sequence, std::mem::take(&mut fold.asked), look)?;
+    let names = Names::collect(sequence, std::mem::take(&mut fold.needs), look)?;
     let sheets = rows::of_fold(events, &fold, &names, format)?;
     Ok(Some(Batch { first: first.sequence, last: sequence, sheets }))
 }

@@ -10,18 +10,19 @@ use super::error::ProjectionError;
 use super::format::{Appended, Format, Sheet, Value};
 use super::names::{Ask, Names};
 use super::text;
+use crate::rests::resting;
 
 /// The tables of history of some events.
 pub(super) fn of_events(
     events: &[Event],
-    names: &Names,
+    names: &Names<'_>,
     format: Format,
 ) -> Result<Vec<Sheet>, ProjectionError> {
     let tables = columns::TABLES.iter().filter(|table| table.history);
     tables
         .map(|table| {
             let mut writer = Appended::new(table, format);
-            events.iter().try_for_each(|event| of_event(event, table, names, &mut writer))?;
+            resting(events).try_for_each(|event| of_event(event, table, names, &mut writer))?;
             Ok(writer.finish())
         })
         .collect()
@@ -31,7 +32,7 @@ pub(super) fn of_events(
 pub(super) fn of_event(
     event: &Event,
     table: &'static Table,
-    names: &Names,
+    names: &Names<'_>,
     writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     if table.name == columns::OPERATIONS.name {
@@ -40,7 +41,7 @@ pub(super) fn of_event(
     for_each(event, table, names, writer)
 }
 
-fn operation(event: &Event, names: &Names, writer: &mut Appended) -> Result<(), ProjectionError> {
+fn operation(event: &Event, names: &Names<'_>, writer: &mut Appended) -> Result<(), ProjectionError> {
     let owner = answers_for(event).and_then(|(kind, no)| Ask::owner(kind, no));
     let attributes = event.changes.iter().find_map(|change| match change {
         Change::Step { attributes, .. } => Some(&**attributes),
@@ -65,7 +66,7 @@ fn operation(event: &Event, names: &Names, writer: &mut Appended) -> Result<(), 
 fn for_each(
     event: &Event,
     table: &'static Table,
-    names: &Names,
+    names: &Names<'_>,
     writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let mut ordinal = 0;
@@ -91,7 +92,7 @@ fn movement(
     sequence: Sequence,
     ordinal: u32,
     movement: &Movement,
-    names: &Names,
+    names: &Names<'_>,
     writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let Movement { kind, sku, warehouse, pool, owner, line, quantity } = *movement;
@@ -116,7 +117,7 @@ fn exception(
     sequence: Sequence,
     ordinal: u32,
     exception: &Exception,
-    names: &Names,
+    names: &Names<'_>,
     writer: &mut Appended,
 ) -> Result<(), ProjectionError> {
     let Exception { kind, sku, warehouse, quantity, reservation } = *exception;

@@ -1,13 +1,17 @@
 //! Names for the numbers that events carry. The state's tables only grow, and what is asked of an owner here
-//! never changes, so the live state answers for any event in the past.
+//! never changes, so the live state answers for any event in the past. Of reservations that the events create
+//! themselves it is not asked: whoever projects a flash sale would ask for little else.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use lockstock_stock::event::DeductionPolicy;
+use lockstock_stock::event::{DeductionPolicy, NewLine, NewReservation};
+use lockstock_stock::few::Few;
 use lockstock_stock::ids::{ChannelIx, LineNo, OwnerNo, PoolIx, RegionIx, Sequence, SkuIx, WarehouseIx};
 use lockstock_stock::movement::OwnerKind;
 use lockstock_stock::state::{Allocation, State};
+// Its hash is quick, and numbers that we gave ourselves need no other.
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::error::ProjectionError;
 
@@ -59,30 +63,51 @@ struct Line {
     /// Of a reservation's line.
     sells: Option<(PoolIx, DeductionPolicy)>,
     /// In the order in which units first came to them.
-    warehouses: Box<[WarehouseIx]>,
+    warehouses: Few<WarehouseIx>,
+}
+
+impl Line {
+    const fn of_sku(sku: SkuIx) -> Self {
+        Self { sku, sells: None, warehouses: Few::new() }
+    }
+
+    const fn new(NewLine { sku, pool, policy }: NewLine) -> Self {
+        Self { sku, sells: Some((pool, policy)), warehouses: Few::new() }
+    }
+}
+
+/// What never changes of an owner.
+pub(super) struct Owner<'e> {
+    name: Cow<'e, str>,
+    lines: Few<Line>,
+}
+
+impl Owner<'_> {
+    fn of_skus(name: &str, skus: impl Iterator<Item = SkuIx>) -> Self {
+        Self { name: name.to_owned().into(), lines: skus.map(Line::of_sku).collect() }
+    }
 }
 
 /// What a number leads to.
-pub(super) struct Named {
-    name: Arc<str>,
-    /// Of an owner.
-    lines: Option<Vec<Line>>,
+pub(super) enum Named {
+    Entry(Arc<str>),
+    Owner(OwnerNo, Owner<'static>),
 }
 
 impl Named {
-    fn name(name: &Arc<str>) -> Self {
-        Self { name: Arc::clone(name), lines: None }
+    fn entry(name: &Arc<str>) -> Self {
+        Self::Entry(Arc::clone(name))
     }
 
     /// What a state that has applied the event says; `None` where it does not know the number.
     pub(super) fn of(ask: Ask, state: &State) -> Option<Self> {
         Some(match ask {
-            Ask::Sku(ix) => Self::name(&state.skus().get(ix.at())?.id),
-            Ask::Warehouse(ix) => Self::name(&state.warehouses().get(ix.at())?.id),
+            Ask::Sku(ix) => Self::entry(&state.skus().get(ix.at())?.id),
+            Ask::Warehouse(ix) => Self::entry(&state.warehouses().get(ix.at())?.id),
             // The state has applied the event that names them, or it would not be in the journal.
-            Ask::Region(ix) => Self::name(&state.region(ix).id),
-            Ask::Channel(ix) => Self::name(state.channel(ix)),
-            Ask::Pool(ix) => Self::name(state.pool(ix)),
+            Ask::Region(ix) => Self::entry(&state.region(ix).id),
+            Ask::Channel(ix) => Self::entry(state.channel(ix)),
+            Ask::Pool(ix) => Self::entry(state.pool(ix)),
             Ask::Reservation(no) => {
                 let reservation = state.reservation(no)?;
                 let lines = reservation.lines.iter().map(|line| Line {
@@ -90,17 +115,15 @@ impl Named {
                     sells: Some((line.pool, line.policy())),
                     warehouses: line.allocations.iter().map(Allocation::warehouse).collect(),
                 });
-                Self { lines: Some(lines.collect()), name: Arc::from(&*reservation.id) }
+                Self::Owner(no, Owner { name: reservation.id.to_string().into(), lines: lines.collect() })
             }
             Ask::Receipt(no) => {
                 let receipt = state.receipt(no)?;
-                let lines = receipt.lines.iter().map(|line| Line::of_sku(line.sku));
-                Self { lines: Some(lines.collect()), name: Arc::clone(&receipt.id) }
+                Self::Owner(no, Owner::of_skus(&receipt.id, receipt.lines.iter().map(|line| line.sku)))
             }
             Ask::Transfer(no) => {
                 let transfer = state.transfer(no)?;
-                let lines = transfer.lines.iter().map(|line| Line::of_sku(line.sku));
-                Self { lines: Some(lines.collect()), name: Arc::clone(&transfer.id) }
+                Self::Owner(no, Owner::of_skus(&transfer.id, transfer.lines.iter().map(|line| line.sku)))
             }
         })
     }
@@ -111,41 +134,95 @@ impl Named {
     }
 }
 
-/// The answers.
-pub(super) struct Names {
-    /// The last event of the batch, for errors.
-    sequence: Sequence,
-    known: HashMap<Ask, Arc<str>>,
-    lines: HashMap<OwnerNo, Vec<Line>>,
+/// The numbers that some events carry, and what they say of them themselves.
+#[derive(Default)]
+pub(super) struct Needs<'e> {
+    asked: FxHashSet<Ask>,
+    created: FxHashMap<OwnerNo, Owner<'e>>,
 }
 
-impl Names {
-    /// Asks `look`, a few at a time, for everything in `asked`.
+impl<'e> Needs<'e> {
+    pub(super) fn ask(&mut self, ask: Ask) {
+        if let Ask::Reservation(no) = ask
+            && self.created.contains_key(&no)
+        {
+            return;
+        }
+        self.asked.insert(ask);
+    }
+
+    pub(super) fn ask_all(&mut self, asked: impl IntoIterator<Item = Ask>) {
+        asked.into_iter().for_each(|ask| self.ask(ask));
+    }
+
+    /// A reservation that is created here: from now on all that is asked of it is known.
+    pub(super) fn created(&mut self, no: OwnerNo, new: &'e NewReservation) {
+        let owner = Owner { name: (&*new.id).into(), lines: new.lines.map(|line| Line::new(*line)) };
+        self.created.insert(no, owner);
+        new.lines.iter().for_each(|line| self.ask_line(*line));
+    }
+
+    /// A line more of a reservation.
+    pub(super) fn line(&mut self, no: OwnerNo, new: NewLine) {
+        if let Some(owner) = self.created.get_mut(&no) {
+            owner.lines.push(Line::new(new));
+        }
+        self.ask_line(new);
+    }
+
+    fn ask_line(&mut self, line: NewLine) {
+        self.ask_all([Ask::Sku(line.sku), Ask::Pool(line.pool)]);
+    }
+
+    /// Units of a reservation's line came to a warehouse, or moved there.
+    pub(super) fn allocated(&mut self, no: OwnerNo, line: LineNo, warehouse: WarehouseIx) {
+        let at = (line as usize).wrapping_sub(1);
+        if let Some(line) = self.created.get_mut(&no).and_then(|owner| owner.lines.get_mut(at))
+            && !line.warehouses.contains(&warehouse)
+        {
+            line.warehouses.push(warehouse);
+        }
+    }
+}
+
+/// The answers.
+pub(super) struct Names<'e> {
+    /// The last event of the batch, for errors.
+    sequence: Sequence,
+    entries: FxHashMap<Ask, Arc<str>>,
+    owners: FxHashMap<OwnerNo, Owner<'e>>,
+}
+
+impl<'e> Names<'e> {
+    /// Asks `look`, a few at a time, for everything that is needed.
     pub(super) fn collect(
         sequence: Sequence,
-        mut asked: Vec<Ask>,
+        Needs { asked, created }: Needs<'e>,
         mut look: impl FnMut(&[Ask]) -> Vec<Option<Named>>,
     ) -> Result<Self, ProjectionError> {
+        let mut names = Self { sequence, entries: FxHashMap::default(), owners: created };
+        let mut asked: Vec<Ask> = asked.into_iter().collect();
+        // What was created together stands together.
         asked.sort_unstable();
-        asked.dedup();
-        let mut names = Self { sequence, known: HashMap::with_capacity(asked.len()), lines: HashMap::new() };
         for some in asked.chunks(ASKED_AT_ONCE) {
             for (ask, answer) in some.iter().zip(look(some)) {
-                names.learn(*ask, answer.ok_or_else(|| ask.unknown(sequence))?);
+                match answer.ok_or_else(|| ask.unknown(sequence))? {
+                    Named::Entry(name) => drop(names.entries.insert(*ask, name)),
+                    Named::Owner(no, owner) => drop(names.owners.insert(no, owner)),
+                }
             }
         }
         Ok(names)
     }
 
-    fn learn(&mut self, ask: Ask, Named { name, lines }: Named) {
-        if let (Ask::Reservation(no) | Ask::Receipt(no) | Ask::Transfer(no), Some(lines)) = (ask, lines) {
-            self.lines.insert(no, lines);
-        }
-        self.known.insert(ask, name);
-    }
-
     pub(super) fn get(&self, ask: Ask) -> Result<&str, ProjectionError> {
-        self.known.get(&ask).map(|name| &**name).ok_or_else(|| ask.unknown(self.sequence))
+        let name = match ask {
+            Ask::Reservation(no) | Ask::Receipt(no) | Ask::Transfer(no) => {
+                self.owners.get(&no).map(|owner| &*owner.name)
+            }
+            entry => self.entries.get(&entry).map(|name| &**name),
+        };
+        name.ok_or_else(|| ask.unknown(self.sequence))
     }
 
     pub(super) fn sku(&self, sku: SkuIx) -> Result<&str, ProjectionError> {
@@ -189,22 +266,16 @@ impl Names {
 
     /// The number of the line that has a SKU, where each SKU stands on one line only.
     pub(super) fn line_of(&self, owner: OwnerNo, sku: SkuIx) -> Result<LineNo, ProjectionError> {
-        let lines = self.lines.get(&owner).ok_or_else(|| self.no_line(owner))?;
+        let lines = &self.owners.get(&owner).ok_or_else(|| self.no_line(owner))?.lines;
         State::line_of(lines.iter().map(|line| line.sku), sku).ok_or_else(|| self.no_line(owner))
     }
 
     fn line(&self, owner: OwnerNo, line: LineNo) -> Result<&Line, ProjectionError> {
         let at = (line as usize).checked_sub(1).ok_or_else(|| self.no_line(owner))?;
-        self.lines.get(&owner).and_then(|lines| lines.get(at)).ok_or_else(|| self.no_line(owner))
+        self.owners.get(&owner).and_then(|owner| owner.lines.get(at)).ok_or_else(|| self.no_line(owner))
     }
 
     const fn no_line(&self, owner: OwnerNo) -> ProjectionError {
         ProjectionError::Unknown { sequence: self.sequence, what: "a line of owner", number: owner.0 }
-    }
-}
-
-impl Line {
-    fn of_sku(sku: SkuIx) -> Self {
-        Self { sku, sells: None, warehouses: Box::default() }
     }
 }

@@ -15,12 +15,13 @@ use super::fold::{Fold, ReceiptPatch, ReservationPatch, TransferPatch};
 use super::format::{Appended, Format, Merged, Sheet, Value};
 use super::names::{Ask, Names};
 use super::{history, text};
+use crate::rests::resting;
 
 /// The rows of every table that the events change, tables without rows left out.
 pub(super) fn of_fold(
     events: &[Event],
     fold: &Fold<'_>,
-    names: &Names,
+    names: &Names<'_>,
     format: Format,
 ) -> Result<Vec<Sheet>, ProjectionError> {
     let rows = Rows { fold, names, format };
@@ -40,7 +41,7 @@ pub(super) fn of_fold(
 
 struct Rows<'a> {
     fold: &'a Fold<'a>,
-    names: &'a Names,
+    names: &'a Names<'a>,
     format: Format,
 }
 
@@ -129,7 +130,7 @@ impl Rows<'_> {
 
     fn reservations(&self) -> Pair {
         let mut owned = self.owned(&columns::RESERVATIONS);
-        for (no, patch) in &self.fold.reservations {
+        for (no, patch) in resting(&self.fold.reservations) {
             self.reservation(*no, patch, &mut owned)?;
         }
         Ok(owned.finish())
@@ -185,7 +186,7 @@ impl Rows<'_> {
 
     fn reservation_lines(&self) -> Pair {
         let mut owned = self.owned(&columns::RESERVATION_LINES);
-        for ((no, line), counters) in &self.fold.reservation_lines.0 {
+        for ((no, line), counters) in resting(&self.fold.reservation_lines.0) {
             let row = [
                 self.names.get(Ask::Reservation(*no))?.into(),
                 (*line).into(),
@@ -200,7 +201,7 @@ impl Rows<'_> {
 
     fn allocations(&self) -> Pair {
         let mut owned = self.owned(&columns::ALLOCATIONS);
-        for ((no, line, warehouse), counters) in &self.fold.allocations.0 {
+        for ((no, line, warehouse), counters) in resting(&self.fold.allocations.0) {
             let row = [
                 self.names.get(Ask::Reservation(*no))?.into(),
                 (*line).into(),

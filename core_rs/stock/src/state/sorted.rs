@@ -6,6 +6,7 @@
 //! A change moves a page or two at most, and where it adds or drops one, the list of pages behind it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// So many pages from the newest, keys seldom come any more: all that came within a second, where a page fills in two
 /// milliseconds.
@@ -19,6 +20,9 @@ pub(crate) struct Sorted<K, V, const PAGE: usize> {
     /// The page that was changed last: what comes next mostly stands there too. Only a hint, whoever follows it looks
     /// at the keys there.
     recent: usize,
+    /// Where in its page the last key would stand that was looked for in vain, a hint as well: what is noted was mostly
+    /// looked for just before.
+    missed: AtomicUsize,
 }
 
 /// Never empty, never more than `PAGE`.
@@ -66,6 +70,13 @@ impl<K: Copy + Ord, V: Copy, const PAGE: usize> Page<K, V, PAGE> {
             if is_beyond(middle) { high = middle } else { low = middle }
         }
         if entries.get(low).is_some_and(|(at, _)| *at == key) { Ok(low) } else { Err(high) }
+    }
+
+    /// Whether a key would stand in between here and is not there.
+    fn lacks(&self, key: K, at: usize) -> bool {
+        let entry = |at: usize| self.all.get(self.gone + at);
+        let before = at.checked_sub(1).and_then(entry);
+        before.is_some_and(|(before, _)| *before < key) && entry(at).is_some_and(|(after, _)| key < *after)
     }
 
     fn is_full(&self) -> bool {
@@ -124,7 +135,7 @@ impl<K: Copy + Ord, V: Copy, const PAGE: usize> Page<K, V, PAGE> {
 
 impl<K, V, const PAGE: usize> Default for Sorted<K, V, PAGE> {
     fn default() -> Self {
-        Self { pages: VecDeque::new(), len: 0, recent: 0 }
+        Self { pages: VecDeque::new(), len: 0, recent: 0, missed: AtomicUsize::new(0) }
     }
 }
 
@@ -164,7 +175,13 @@ impl<K: Ord + Copy, V: Copy, const PAGE: usize> Sorted<K, V, PAGE> {
             return None;
         }
         let page = self.pages.get(self.page_of(key))?;
-        page.entries().get(page.find(key).ok()?).map(|(_, value)| *value)
+        match page.find(key) {
+            Ok(at) => page.entries().get(at).map(|(_, value)| *value),
+            Err(at) => {
+                self.missed.store(at, Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// Notes a new key; where it is known already, its value, and nothing changes.
@@ -174,7 +191,9 @@ impl<K: Ord + Copy, V: Copy, const PAGE: usize> Sorted<K, V, PAGE> {
         } else {
             let number = self.page_of(key);
             let page = &self.pages[number];
-            match page.find(key) {
+            let missed = *self.missed.get_mut();
+            let found = if page.lacks(key, missed) { Err(missed) } else { page.find(key) };
+            match found {
                 Ok(at) => return Err(page.entries()[at].1),
                 Err(at) => self.put(number, at, key, value),
             }
