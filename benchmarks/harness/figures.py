@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ def number(value: float) -> str:
     """Three digits that count, with thousands kept apart."""
     if value == 0:
         return "0"
+    if math.isinf(value):
+        # Beyond the last bound of what it was measured with.
+        return "∞"
     if abs(value) >= 10 ** (SIGNIFICANT - 1):
         magnitude = len(str(int(abs(value)))) - SIGNIFICANT
         return f"{round(value, -magnitude):,.0f}"

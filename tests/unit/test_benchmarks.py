@@ -53,6 +53,7 @@ def test_a_figure_is_the_median_with_the_least_and_the_most() -> None:
         (12.34, "12.3"),
         (0.01234, "0.0123"),
         (999.6, "1,000"),
+        (math.inf, "∞"),
     ],
 )
 def test_numbers_have_the_three_digits_that_count(value: float, text: str) -> None:
