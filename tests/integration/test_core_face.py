@@ -308,7 +308,9 @@ def test_a_buyer_is_found_by_the_hash_that_stands_in_the_rows(engine: _core.Engi
     assert engine.call_blocking(STOCK + "Lock", request.SerializeToString())[0]
     batch = engine.projection_batch(0, 1_000, "json")
     assert batch is not None
-    rows = next(json.loads(b"".join(pieces)) for table, _, _, pieces in batch.tables if table == "reservations")
+    rows = next(
+        json.loads(b"".join(pieces)) for table, _, _, pieces in batch.tables if table == "reservations"
+    )
     hashed = engine.buyer_hash("ann@example.org")
     assert (len(hashed), hashed in rows[0]) == (32, True)
     assert engine.buyer_hash("") == ""
