@@ -125,10 +125,10 @@ class Batch:
     @property
     def last(self) -> int: ...
     @property
-    def tables(self) -> list[tuple[str, str, int, list[bytes]]]:
+    def tables(self) -> list[tuple[str, str, int, bytes]]:
         """`(table, what the rows are to it, rows, formatted rows)`, in the order in which they must be written.
 
-        Rows are to `append` (new ones, whole) or to `merge`. Formatted they come in pieces, cut anywhere.
+        Rows are to `append` (new ones, whole) or to `merge`.
         """
 
 @final

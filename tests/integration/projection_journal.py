@@ -66,7 +66,7 @@ class Batch:
 
     first: int
     last: int
-    tables: list[tuple[str, str, int, list[bytes]]]
+    tables: list[tuple[str, str, int, bytes]]
 
 
 def fold(events: Sequence[Sequence[Change]]) -> dict[str, dict[tuple[Any, ...], Folded]]:
@@ -96,12 +96,6 @@ def as_copy(rows: list[list[Any]]) -> bytes:
         return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
     return "".join("\t".join(map(value, row)) + "\n" for row in rows).encode()
-
-
-def in_pieces(formatted: bytes) -> list[bytes]:
-    """Cuts in the middle of rows, of names and of letters."""
-    size = 37
-    return [formatted[at : at + size] for at in range(0, len(formatted), size)]
 
 
 @dataclass
@@ -151,10 +145,10 @@ class Journal:
             for name, rows in fold(events).items()
             for puts in (APPEND, MERGE)
         ]
-        tables = [(name, puts, len(rows), in_pieces(write(rows))) for name, puts, rows in sheets if rows]
+        tables = [(name, puts, len(rows), write(rows)) for name, puts, rows in sheets if rows]
         if self.spoil is not None:
             spoiled, wrong = self.spoil
-            tables = [(name, puts, n, [wrong] if name == spoiled else rows) for name, puts, n, rows in tables]
+            tables = [(name, puts, n, wrong if name == spoiled else rows) for name, puts, n, rows in tables]
         return Batch(after + 1, after + len(events), tables)
 
     def replay(self, until: int) -> Replayed:

@@ -242,7 +242,7 @@ def test_rows_come_in_batches_up_to_what_is_durable(engine: _core.Engine) -> Non
     batch = engine.projection_batch(0, 1_000, "json")
     assert batch is not None
     assert (batch.first, batch.last) == (1, last)
-    tables = {table: (rows, json.loads(b"".join(pieces))) for table, _, rows, pieces in batch.tables}
+    tables = {table: (rows, json.loads(formatted)) for table, _, rows, formatted in batch.tables}
     assert tables["operations"][0] == last == len(tables["operations"][1])
     assert engine.projection_batch(last, 1_000, "copy") is None
 
@@ -308,9 +308,7 @@ def test_a_buyer_is_found_by_the_hash_that_stands_in_the_rows(engine: _core.Engi
     assert engine.call_blocking(STOCK + "Lock", request.SerializeToString())[0]
     batch = engine.projection_batch(0, 1_000, "json")
     assert batch is not None
-    rows = next(
-        json.loads(b"".join(pieces)) for table, _, _, pieces in batch.tables if table == "reservations"
-    )
+    rows = next(json.loads(formatted) for table, _, _, formatted in batch.tables if table == "reservations")
     hashed = engine.buyer_hash("ann@example.org")
     assert (len(hashed), hashed in rows[0]) == (32, True)
     assert engine.buyer_hash("") == ""

@@ -142,12 +142,12 @@ def test_of_two_writers_of_the_same_events_the_second_is_told_to_look_again(engi
     exact(engine, journal, 20)
 
 
-class Silencing(list[tuple[str, str, int, list[bytes]]]):
+class Silencing(list[tuple[str, str, int, bytes]]):
     """The sheets of a batch; when they are asked for, which is amid the transaction, PostgreSQL falls silent."""
 
     proxy: Proxy
 
-    def __iter__(self) -> Iterator[tuple[str, str, int, list[bytes]]]:
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
         self.proxy.become(Mood.SILENT)
         return super().__iter__()
 

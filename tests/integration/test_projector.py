@@ -163,7 +163,7 @@ class CrashingJournal(Journal):
             self.crash_at -= 1
             if self.crash_at == 0:
                 name, puts, count, rows = batch.tables[-1]
-                batch.tables[-1] = (name, puts, count, [*rows[: len(rows) // 2], b'"'])
+                batch.tables[-1] = (name, puts, count, rows[: len(rows) // 2] + b'"')
         return batch
 
 
@@ -194,12 +194,12 @@ class JournalAskedAhead(Journal):
         return batch
 
 
-class WaitingSheets(list[tuple[str, str, int, list[bytes]]]):
+class WaitingSheets(list[tuple[str, str, int, bytes]]):
     """The sheets of a batch, which are not there before their time."""
 
     until: threading.Event
 
-    def __iter__(self) -> Iterator[tuple[str, str, int, list[bytes]]]:
+    def __iter__(self) -> Iterator[tuple[str, str, int, bytes]]:
         assert self.until.wait(SOON)
         return super().__iter__()
 

@@ -6,10 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 /// A sheet as Python takes it: the table, what its rows are to it, how many, and the rows.
-type Table = (&'static str, &'static str, usize, Vec<Py<PyBytes>>);
-
-/// Rows come in pieces of so many bytes: longer ones would each be memory that nobody had touched before.
-const PIECE: usize = 64 * 1024;
+type Table = (&'static str, &'static str, usize, Py<PyBytes>);
 
 /// Rows for one transaction of the projection.
 #[pyclass(frozen, module = "lockstock_server._core")]
@@ -24,13 +21,9 @@ impl Batch {
     pub fn new(py: Python<'_>, batch: projection::Batch) -> Self {
         let projection::Batch { first, last, sheets } = batch;
         let mut rests = Rests::default();
-        let mut piece = |bytes: &[u8]| {
-            py.detach(|| rests.if_due());
-            PyBytes::new(py, bytes).unbind()
-        };
         let table = |sheet: Sheet| {
-            let pieces = sheet.bytes.chunks(PIECE).map(&mut piece).collect();
-            (sheet.table, sheet.puts.name(), sheet.rows, pieces)
+            py.detach(|| rests.if_due());
+            (sheet.table, sheet.puts.name(), sheet.rows, PyBytes::new(py, &sheet.bytes).unbind())
         };
         Self { first, last, tables: sheets.into_iter().map(table).collect() }
     }
@@ -50,12 +43,10 @@ impl Batch {
         self.last
     }
 
-    /// `(table, what the rows are to it, rows, formatted rows in pieces)`, in the order in which they must be written.
+    /// `(table, what the rows are to it, rows, formatted rows)`, in the order in which they must be written.
     #[getter]
     fn tables(&self, py: Python<'_>) -> Vec<Table> {
-        let shared = |(table, puts, rows, pieces): &Table| {
-            (*table, *puts, *rows, pieces.iter().map(|piece| piece.clone_ref(py)).collect())
-        };
+        let shared = |(table, puts, rows, bytes): &Table| (*table, *puts, *rows, bytes.clone_ref(py));
         self.tables.iter().map(shared).collect()
     }
 }

@@ -41,8 +41,8 @@ class Rows(Protocol):
         """The last one."""
 
     @property
-    def tables(self) -> Sequence[tuple[str, str, int, Sequence[bytes]]]:
-        """`(table, what its rows are to it, rows, formatted rows in pieces)`: see `APPEND` and `MERGE`."""
+    def tables(self) -> Sequence[tuple[str, str, int, bytes]]:
+        """`(table, what its rows are to it, rows, formatted rows)`: see `APPEND` and `MERGE`."""
 
 
 class Writer:
@@ -118,16 +118,16 @@ class Writer:
             connection.execute(limits)
 
 
-def _append(connection: Connection, table: Table, rows: Sequence[bytes]) -> None:
+def _append(connection: Connection, table: Table, rows: bytes) -> None:
     if database.is_sqlite(connection):
-        connection.execute(upserts.appended_json(table), {upserts.ROWS: b"".join(rows).decode()})
+        connection.execute(upserts.appended_json(table), {upserts.ROWS: rows.decode()})
     else:
         _copy(connection, table, rows)
 
 
-def _merge(connection: Connection, table: Table, rows: Sequence[bytes]) -> None:
+def _merge(connection: Connection, table: Table, rows: bytes) -> None:
     if database.is_sqlite(connection):
-        connection.execute(upserts.merged_json(table), {upserts.ROWS: b"".join(rows).decode()})
+        connection.execute(upserts.merged_json(table), {upserts.ROWS: rows.decode()})
     else:
         connection.execute(CreateTable(upserts.staging(table), if_not_exists=True))
         _copy(connection, upserts.staging(table), rows)
@@ -145,15 +145,14 @@ def _values(position: Position) -> dict[str, Any]:
     }
 
 
-def _copy(connection: Connection, table: Table, rows: Sequence[bytes]) -> None:
+def _copy(connection: Connection, table: Table, rows: bytes) -> None:
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(quote(column.name) for column in table.columns)
     statement = f"COPY {quote(table.name)} ({columns}) FROM STDIN"
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in rows:
-                copy.write(piece)
+            copy.write(rows)
     except psycopg.Error as error:
         # Not through SQLAlchemy, so it does not wrap it; the transaction ends with it all the same.
         raise database.away(error) from error
