@@ -22,9 +22,9 @@ _GROWTH = (
     " waits overlap."
 )
 _PROJECTION = (
-    "PostgreSQL's core is the bound, as busy as is said, and slower in some hours: at 17.5 us an operation it was 50,000"
-    " a second. A lock is five rows and eleven entries of indexes, and of a server that"
-    " only takes these rows the entries are two thirds of the time."
+    "PostgreSQL's core is the bound, as busy as is said, and slower in some hours: at 17.5 us an operation it was"
+    " 50,000 a second. A lock is five rows and eleven entries of indexes, and of a server that only takes these rows"
+    " the entries are two thirds of the time."
 )
 
 _DOOR = (
