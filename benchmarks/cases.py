@@ -203,5 +203,11 @@ YARDSTICKS: tuple[Yardstick, ...] = (
     _cpu_at_most(
         "Python door: PlaceOrder of 3 lines", ("python-order", "place"), ("aio-order", "place"), 1.6
     ),
-    _cpu_at_most("Python door: StockService, unary", ("python", "lock"), ("aio", "lock"), 1.15),
+    _cpu_at_most(
+        "Python door: StockService, unary",
+        ("python", "lock"),
+        ("aio", "lock"),
+        1.15,
+        why="Close to its mark: 1.02 to 1.18 in other runs, and turns of ours that differ by a half on a busy host.",
+    ),
 )

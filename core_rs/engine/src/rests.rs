@@ -10,7 +10,7 @@ const AT_ONCE: Duration = Duration::from_micros(200);
 /// So long it rests. To this the system adds what its timers do, some 60 us.
 const REST: Duration = Duration::from_micros(20);
 
-/// When a thread rested last: at first, now.
+/// When a thread rested last; one that begins has rested just now.
 #[derive(Debug)]
 pub struct Rests {
     since: Instant,

@@ -161,7 +161,6 @@ impl<'e> Fold<'e> {
             self.skus.add(sku, row.sku.iter().map(|(c, sign)| (c.at(), *sign)), quantity)?;
         }
         let Some(no) = owner else { return Some(()) };
-        self.needs.ask_all(Ask::owner(kind.owner(), no));
         let at = (no, line);
         match kind.owner() {
             OwnerKind::None => {}
@@ -177,10 +176,12 @@ impl<'e> Fold<'e> {
                 }
             }
             OwnerKind::Receipt => {
+                self.needs.ask(Ask::Receipt(no));
                 let moves = row.receipt.iter().map(|(c, sign)| (c.at(), *sign));
                 self.receipt_lines.add(at, moves, quantity)?;
             }
             OwnerKind::Transfer => {
+                self.needs.ask(Ask::Transfer(no));
                 let moves = row.transfer.iter().map(|(c, sign)| (c.at(), *sign));
                 self.transfer_lines.add(at, moves, quantity)?;
             }

@@ -361,7 +361,9 @@ mod tests {
                 let key = if bound == 0 { step + random.word() % spread } else { random.word() % bound };
                 let gone = if random.one_in(2_000) { 700 } else { usize::from(random.one_in(3)) };
                 let known = twin.get(&key).copied();
-                assert_eq!(list.get(key), known, "seed {seed}, step {step}");
+                // Now and then another key is looked for than the one that is noted.
+                let sought = if random.one_in(3) { key ^ 1 } else { key };
+                assert_eq!(list.get(sought), twin.get(&sought).copied(), "seed {seed}, step {step}");
                 assert_eq!(list.insert(key, step).err(), known, "seed {seed}, step {step}");
                 twin.entry(key).or_insert(step);
                 for _ in 0..gone {
