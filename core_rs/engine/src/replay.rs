@@ -66,6 +66,11 @@ impl Events {
         Ok(Self { reader, until, next: after + 1, bytes: 0 })
     }
 
+    /// The same, with nothing read from the disk before it is needed.
+    fn aside(self) -> Self {
+        Self { reader: self.reader.aside(), ..self }
+    }
+
     fn read(&mut self) -> Result<Event, ReplayError> {
         let Some((sequence, bytes)) = self.reader.next(self.until)? else {
             return Err(ReplayError::Short { last: self.next - 1, wanted: self.until });
@@ -139,6 +144,9 @@ pub(crate) fn replay(
         return Ok(Replayed::default());
     }
     let mut events = Events::open_on(Arc::clone(disk), journal, state.sequence(), until)?;
+    if reading == Reading::Aside {
+        events = events.aside();
+    }
     let mut applied = 0;
     let read = reading.run(
         |hand| events.hand(hand),

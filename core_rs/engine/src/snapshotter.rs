@@ -87,7 +87,7 @@ impl Snapshotter {
         let mut rests = Rests::default();
         // Applying the checkpoint compares the hashes.
         replay(
-            Reading::Here,
+            Reading::Aside,
             &mut copy.state,
             &shared.disk,
             &shared.layout.journal,
@@ -123,7 +123,7 @@ impl Snapshotter {
 fn load(shared: &Shared) -> Copy {
     // What is wrong with a snapshot file was said at the start of the engine; here the whole journal does as
     // well.
-    let found = recovery::newest_snapshot(Reading::Here, &shared.disk, &shared.layout, shared.journal_id);
+    let found = recovery::newest_snapshot(Reading::Aside, &shared.disk, &shared.layout, shared.journal_id);
     let state = found.ok().and_then(|found| found.state).unwrap_or_default();
     Copy { state, written_at: 0, unwritten: shared.unwritten }
 }

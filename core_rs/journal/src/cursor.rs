@@ -136,6 +136,11 @@ impl Cursor {
         self.release_until(self.header.bytes);
     }
 
+    /// Nothing of its segment is to be read from the disk but what is asked for.
+    pub fn read_nothing_ahead(&self) {
+        self.window.file.read_nothing_ahead();
+    }
+
     fn release_until(&mut self, end: u64) {
         self.window.file.release(self.released, end.saturating_sub(self.released));
         self.released = end;

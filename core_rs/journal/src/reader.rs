@@ -21,6 +21,8 @@ pub struct Reader {
     next: Sequence,
     /// Whether it releases what it has read.
     releases: bool,
+    /// Whether it has nothing read ahead.
+    aside: bool,
 }
 
 impl Reader {
@@ -35,7 +37,16 @@ impl Reader {
         let index = holding(disk.as_ref(), dir, &indexes, from)?;
         let cursor = Cursor::open(disk.as_ref(), dir, index)?;
         let dir = dir.to_path_buf();
-        Ok(Reader { disk, dir, cursor, records: Vec::new(), at: 0, next: from, releases: false })
+        Ok(Reader {
+            disk,
+            dir,
+            cursor,
+            records: Vec::new(),
+            at: 0,
+            next: from,
+            releases: false,
+            aside: false,
+        })
     }
 
     /// The same for whoever is mostly the last to read a segment: what is behind it, the system need not keep in
@@ -43,6 +54,14 @@ impl Reader {
     #[must_use]
     pub fn releasing(self) -> Reader {
         Reader { releases: true, ..self }
+    }
+
+    /// The same for whoever reads beside a writer: the system reads nothing ahead for it. What it would read, several
+    /// megabytes at once where a disk is set up so, stands in line before the writer's syncs.
+    #[must_use]
+    pub fn aside(self) -> Reader {
+        self.cursor.read_nothing_ahead();
+        Reader { aside: true, ..self }
     }
 
     /// The next record and its sequence, `None` where that is after `until`. `until` must be in the journal
@@ -112,6 +131,9 @@ impl Reader {
             if header.first == self.cursor.next && header.chain == self.cursor.chain {
                 if self.releases {
                     self.cursor.release_rest();
+                }
+                if self.aside {
+                    next.read_nothing_ahead();
                 }
                 self.cursor = next;
                 return Ok(());

@@ -75,6 +75,22 @@ fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() 
 }
 
 #[test]
+fn for_a_reader_aside_nothing_is_read_ahead_in_any_segment_and_for_others_is() {
+    let disk = FaultyDisk::new();
+    let (mut log, _) = open(&disk).unwrap();
+    for first in [1, 11, 21] {
+        append(&mut log, first, first + 9);
+        log.seal().unwrap();
+    }
+    let nothing_ahead = || [1, 2, 3].map(|index| disk.reads_nothing_ahead(&segment_path(index)));
+    let read = |mut reader: Reader| while reader.next(21).unwrap().is_some() {};
+    read(reader(&disk, 1));
+    assert_eq!(nothing_ahead(), [false; 3]);
+    read(reader(&disk, 11).aside());
+    assert_eq!(nothing_ahead(), [false, true, true]);
+}
+
+#[test]
 fn what_is_behind_the_last_reader_is_released_a_piece_at_a_time_and_once() {
     const PIECE: u64 = 1 << 20;
     let disk = FaultyDisk::new();

@@ -85,7 +85,7 @@ impl Projection {
             _ => Place {
                 directory: directory.to_path_buf(),
                 after,
-                reader: Reader::open_on(Arc::clone(engine.disk()), directory, after + 1)?,
+                reader: Reader::open_on(Arc::clone(engine.disk()), directory, after + 1)?.aside(),
             },
         };
         let mut events = Vec::new();

@@ -67,6 +67,8 @@ struct Data {
     pending: Vec<Change>,
     /// Bytes of which the system was told that nobody will read them soon.
     released: u64,
+    /// Whether it was told to read nothing ahead.
+    nothing_ahead: bool,
 }
 
 #[derive(Clone)]
@@ -204,6 +206,12 @@ impl FaultyDisk {
     pub fn released(&self, path: &Path) -> u64 {
         let world = self.world();
         world.names.get(path).and_then(|id| world.files.get(id)).map_or(0, |data| data.released)
+    }
+
+    /// Whether nothing of a file is to be read ahead.
+    pub fn reads_nothing_ahead(&self, path: &Path) -> bool {
+        let world = self.world();
+        world.names.get(path).and_then(|id| world.files.get(id)).is_some_and(|data| data.nothing_ahead)
     }
 
     /// A disk with the same contents and no faults.
@@ -514,6 +522,14 @@ impl DiskFile for FaultyFile {
             && let Some(data) = world.files.get_mut(&self.id)
         {
             data.released += bytes;
+        }
+    }
+
+    fn read_nothing_ahead(&self) {
+        if let Ok(mut world) = self.alive()
+            && let Some(data) = world.files.get_mut(&self.id)
+        {
+            data.nothing_ahead = true;
         }
     }
 }

@@ -54,4 +54,6 @@ pub trait DiskFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
     /// Nobody will read these bytes soon, and they are durable: the system need not keep them in memory. A hint.
     fn release(&self, offset: u64, bytes: u64);
+    /// Nothing is to be read from the disk but what is asked for. A hint.
+    fn read_nothing_ahead(&self);
 }

@@ -124,4 +124,11 @@ impl DiskFile for File {
         #[cfg(not(target_os = "linux"))]
         let _nothing_to_tell = (offset, bytes);
     }
+
+    fn read_nothing_ahead(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            let _taken = rustix::fs::fadvise(self, 0, None, rustix::fs::Advice::Random);
+        }
+    }
 }
