@@ -176,6 +176,9 @@ def movements() -> str:
 def columns() -> str:
     """The column table of the projection, as JSON: table -> key columns, delta columns, last-value columns."""
 
+def refuse_huge_pages() -> None:
+    """From now on take memory in small pages, on Linux: the zeroing of a huge one would hold buyers up."""
+
 def route(
     asks: list[tuple[int, int]],
     offers: list[list[tuple[int, int]]],
@@ -207,5 +210,6 @@ __all__ = [
     "limits",
     "movements",
     "reasons",
+    "refuse_huge_pages",
     "route",
 ]

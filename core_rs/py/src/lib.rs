@@ -7,6 +7,7 @@ mod completions;
 mod engine;
 mod facts;
 mod fast_lane;
+mod memory;
 mod metrics;
 mod offline;
 mod route;
@@ -31,6 +32,8 @@ mod _core {
     use crate::facts::{columns, limits, movements, reasons};
     #[pymodule_export]
     use crate::fast_lane::FastLane;
+    #[pymodule_export]
+    use crate::memory::refuse_huge_pages;
     #[pymodule_export]
     use crate::offline::Offline;
     #[pymodule_export]
