@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import grpc
 import lockstock
@@ -16,6 +17,23 @@ from lockstock.v1 import catalog_pb2, stock_pb2
 
 def a_sku(client: lockstock.Client, sku: str) -> None:
     client.catalog.CreateSku(catalog_pb2.CreateSkuRequest(sku=catalog_pb2.Sku(sku=sku)))
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").is_dir(), reason="this system has no huge pages to refuse"
+)
+def test_a_server_that_sells_takes_no_huge_pages_unless_its_operator_allows_them(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def takes_them(server: Server) -> bool:
+        assert server.process is not None
+        return "THP_enabled:\t1" in Path(f"/proc/{server.process.pid}/status").read_text()
+
+    monkeypatch.delenv("MIMALLOC_ALLOW_THP", raising=False)
+    silent = takes_them(start("silent"))
+    monkeypatch.setenv("MIMALLOC_ALLOW_THP", "1")
+    allowed = takes_them(start("allowed"))
+    assert (silent, allowed) == (False, True)
 
 
 def test_a_server_says_what_it_is_and_within_which_limits(start: Start) -> None:
