@@ -1,17 +1,20 @@
 //! Snapshots, and the checkpoints they are compared with.
 
 use std::io::Read;
+use std::sync::Arc;
 
+use lockstock_journal::disk::faulty::FaultyDisk;
 use lockstock_journal::snapshot;
 use lockstock_stock::command::Command;
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::{Change, Event, Operation};
 use lockstock_stock::ids::Sequence;
 
-use super::shop::{Shop, all_of, config, lock, open, over_memory, try_open};
+use super::shop::{Shop, all_of, config, lock, open, over_memory, try_open, try_open_on};
 use crate::config::Layout;
 use crate::desk::SnapshotError;
 use crate::offline::Offline;
+use crate::projection::{Format, Projection};
 
 /// Enough orders for several small segments.
 fn busy(shop: &Shop, orders: usize) {
@@ -176,6 +179,25 @@ fn a_snapshot_that_cannot_be_written_is_an_error_and_the_service_goes_on() {
     shop.engine.snapshot_now().unwrap();
     assert!(shop.engine.status().snapshot_error.is_none());
     assert_eq!(shop.count(Counter::Locked), 1);
+}
+
+#[test]
+fn for_whoever_follows_the_journal_beside_buyers_nothing_is_read_ahead() {
+    let project = |shop: &Shop| drop(Projection::new().batch(&shop.engine, 0, 10, Format::Json).unwrap());
+    let snapshot = |shop: &Shop| {
+        shop.engine.snapshot_now().unwrap();
+    };
+    for follow in [&project as &dyn Fn(&Shop), &snapshot] {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = FaultyDisk::new();
+        let shop = try_open_on(config(dir.path()), Arc::new(disk.clone())).unwrap().0.stocked(10);
+        let sold = shop.execute(lock("order", 1));
+        shop.engine.wait_durable(sold.seen).unwrap();
+        let first = Layout::of(dir.path()).journal.join("segment-0000000001.lkj");
+        assert!(!disk.reads_nothing_ahead(&first), "nobody has followed it yet");
+        follow(&shop);
+        assert!(disk.reads_nothing_ahead(&first));
+    }
 }
 
 #[test]
