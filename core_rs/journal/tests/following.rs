@@ -58,35 +58,38 @@ fn a_follower_sees_exactly_the_records_while_the_writer_appends_and_seals() {
     assert_eq!(follower.join().unwrap(), next - 1);
 }
 
-#[test]
-fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() {
+/// A disk with three sealed segments of ten records each.
+fn three_segments() -> FaultyDisk {
     let disk = FaultyDisk::new();
     let (mut log, _) = open(&disk).unwrap();
     for first in [1, 11, 21] {
         append(&mut log, first, first + 9);
         log.seal().unwrap();
     }
+    disk
+}
+
+fn read_into_the_third(mut reader: Reader) {
+    while reader.next(21).unwrap().is_some() {}
+}
+
+#[test]
+fn the_last_reader_releases_the_segments_that_are_behind_it_and_no_other_does() {
+    let disk = three_segments();
     let released = || [1, 2, 3].map(|index| disk.released(&segment_path(index)) > 0);
-    let read = |mut reader: Reader| while reader.next(21).unwrap().is_some() {};
-    read(reader(&disk, 1));
+    read_into_the_third(reader(&disk, 1));
     assert_eq!(released(), [false; 3]);
-    read(reader(&disk, 1).releasing());
+    read_into_the_third(reader(&disk, 1).releasing());
     assert_eq!(released(), [true, true, false], "it stands in the third");
 }
 
 #[test]
 fn for_a_reader_aside_nothing_is_read_ahead_in_any_segment_and_for_others_is() {
-    let disk = FaultyDisk::new();
-    let (mut log, _) = open(&disk).unwrap();
-    for first in [1, 11, 21] {
-        append(&mut log, first, first + 9);
-        log.seal().unwrap();
-    }
+    let disk = three_segments();
     let nothing_ahead = || [1, 2, 3].map(|index| disk.reads_nothing_ahead(&segment_path(index)));
-    let read = |mut reader: Reader| while reader.next(21).unwrap().is_some() {};
-    read(reader(&disk, 1));
+    read_into_the_third(reader(&disk, 1));
     assert_eq!(nothing_ahead(), [false; 3]);
-    read(reader(&disk, 11).aside());
+    read_into_the_third(reader(&disk, 11).aside());
     assert_eq!(nothing_ahead(), [false, true, true]);
 }
 
