@@ -70,8 +70,10 @@ pub(crate) struct Core {
     buffer: Buffer,
     /// When the first record came into it, as far as somebody looked.
     filling: Option<Instant>,
-    /// Scratch, empty between two steps.
+    /// Scratch, empty between two groups of steps.
     events: Vec<Event>,
+    /// What became of each command of a group, in order, with the place of its event.
+    came: Vec<Result<Reply<usize>, Refusal>>,
     /// A snapshot is asked for: the segment is to be sealed.
     seal: bool,
     /// The journal thread takes what is in the buffer and ends: nothing may be added any more.
@@ -86,6 +88,7 @@ impl Core {
             buffer: Buffer::default(),
             filling: None,
             events: Vec::new(),
+            came: Vec::new(),
             seal: false,
             closing: false,
         }
@@ -172,16 +175,10 @@ impl Core {
         self.machine.prefetch(next.iter().flatten().map(|request| &request.command));
     }
 
-    /// One command; what became of it is told before the next.
-    pub fn step(
-        &mut self,
-        shared: &Shared,
-        request: &mut Request<'_>,
-        now: Micros,
-        tell: &mut impl FnMut(Told<'_>),
-    ) {
+    /// One command; what became of it is told with those that ran beside it ([`Core::tell`]).
+    pub fn step(&mut self, shared: &Shared, request: &mut Request<'_>, now: Micros) {
         let reply = if self.writable(shared) {
-            self.machine.step(request, now, &mut self.events)
+            self.machine.perform(request, now, &mut self.events)
         } else {
             Reply::Refused(Refusal::Draining {})
         };
@@ -197,7 +194,24 @@ impl Core {
                 }
             }
         }
-        tell(Ok(reply));
+        self.came.push(Ok(reply));
+    }
+
+    /// A command that was refused before it came here, in its place.
+    pub fn pass(&mut self, refusal: Refusal) {
+        self.came.push(Err(refusal));
+    }
+
+    /// Tells what became of the commands since the last time, in order, and encodes their records.
+    pub fn tell(&mut self, shared: &Shared, tell: &mut impl FnMut(Told<'_>)) {
+        let Self { came, machine, events, .. } = self;
+        for came in came.drain(..) {
+            tell(came.map(|reply| match reply {
+                Reply::Done(at) => Reply::Done(machine.state().answer(&events[at])),
+                Reply::Known { sequence, same } => Reply::Known { sequence, same },
+                Reply::Refused(refusal) => Reply::Refused(refusal),
+            }));
+        }
         self.absorb(shared);
     }
 

@@ -172,19 +172,25 @@ impl Engine {
         let begun = Instant::now();
         let (now, _) = core.begin(shared);
         let mut steps = 0;
-        while steps == 0 || begun.elapsed() < HOLD_TIME_MAX {
+        while !chunk.as_slice().is_empty() && (steps == 0 || begun.elapsed() < HOLD_TIME_MAX) {
             // One alone has nobody to share its waits for memory with.
-            if steps % TOGETHER as u64 == 0 && chunk.len() > 1 {
+            if chunk.len() > 1 {
                 core.prefetch(chunk.as_slice());
             }
-            match chunk.next() {
-                None => break,
-                Some(Err(refusal)) => tell(Err(refusal.clone())),
-                Some(Ok(request)) => {
-                    steps += 1;
-                    core.step(shared, request, now, tell);
+            // Run together, then told together: the code of either is long, and stays in the processor meanwhile.
+            for judged in chunk.by_ref().take(TOGETHER) {
+                match judged {
+                    Err(refusal) => core.pass(refusal.clone()),
+                    Ok(request) => {
+                        steps += 1;
+                        core.step(shared, request, now);
+                    }
+                }
+                if begun.elapsed() >= HOLD_TIME_MAX {
+                    break;
                 }
             }
+            core.tell(shared, tell);
         }
         shared.waiting.fetch_sub(steps, Ordering::Relaxed);
         drop(watch);

@@ -55,15 +55,15 @@ pub struct Machine {
     state: State,
     limits: Limits,
     failed: Option<Violation>,
-    /// The changes' list of an event that is gone, empty: it serves the next command.
-    room: Vec<Change>,
+    /// The changes' lists of events that are gone, empty: they serve the next commands.
+    rooms: Vec<Vec<Change>>,
 }
 
 impl Machine {
     /// A machine over a state that was recovered, or over an empty one.
     #[must_use]
     pub const fn new(state: State, limits: Limits) -> Self {
-        Self { state, limits, failed: None, room: Vec::new() }
+        Self { state, limits, failed: None, rooms: Vec::new() }
     }
 
     /// The state.
@@ -118,12 +118,26 @@ impl Machine {
         now: Micros,
         events: &'m mut Vec<Event>,
     ) -> Reply<View<'m>> {
+        match self.perform(request, now, events) {
+            Reply::Done(at) => Reply::Done(self.state.answer(&events[at])),
+            Reply::Known { sequence, same } => Reply::Known { sequence, same },
+            Reply::Refused(refusal) => Reply::Refused(refusal),
+        }
+    }
+
+    /// The same for whoever answers later, from the event: its place among `events`.
+    pub fn perform(
+        &mut self,
+        request: &mut Request<'_>,
+        now: Micros,
+        events: &mut Vec<Event>,
+    ) -> Reply<usize> {
         let now = now.max(self.state.clock());
         if let Some(reply) = self.recognise(request, now) {
             return reply;
         }
         match self.run(request, now, events) {
-            Ok(event) => Reply::Done(self.state.answer(event)),
+            Ok(()) => Reply::Done(events.len() - 1),
             Err(refusal) => Reply::Refused(refusal),
         }
     }
@@ -149,24 +163,24 @@ impl Machine {
         }
     }
 
-    fn run<'e>(
+    fn run(
         &mut self,
         request: &mut Request<'_>,
         now: Micros,
-        events: &'e mut Vec<Event>,
-    ) -> Result<&'e Event, Refusal> {
+        events: &mut Vec<Event>,
+    ) -> Result<(), Refusal> {
         // After a violation nothing is swept that a command does not need: one bad lock must not refuse all.
         let mut swept = if self.failed.is_none() { self.expire_due(now, SWEEP_PER_STEP, events)? } else { 0 };
         self.expire_subject(request, now, events)?;
         loop {
-            let room = std::mem::take(&mut self.room);
+            let room = self.rooms.pop().unwrap_or_default();
             let decided = decide(&self.state, &self.limits, request, now, room);
             if !falls_short(&decided) || !self.due(now) {
                 let mut event = decided?;
                 event.fingerprint = std::mem::take(&mut request.fingerprint);
                 self.accept(&event).map_err(violated)?;
                 events.push(event);
-                return Ok(&events[events.len() - 1]);
+                return Ok(());
             }
             if swept >= SWEEP_PER_COMMAND {
                 return Err(Refusal::SweepBehind { swept });
@@ -232,9 +246,9 @@ impl Machine {
         // One of thousands of lines should not keep its memory for ever.
         const KEPT: usize = 64;
         let mut room = event.changes;
-        if room.capacity() <= KEPT {
+        if room.capacity() <= KEPT && self.rooms.len() < TOGETHER {
             room.clear();
-            self.room = room;
+            self.rooms.push(room);
         }
     }
 

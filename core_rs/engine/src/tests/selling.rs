@@ -99,6 +99,37 @@ fn a_batch_longer_than_a_hold_is_answered_in_order_each_command_its_own_step() {
 }
 
 #[test]
+fn commands_that_run_in_one_hold_are_told_what_they_are_told_one_by_one() {
+    let extend = |hold| Command::Extend { reservation: "one", hold };
+    let commands = || {
+        vec![
+            (1, lock("one", 3)),
+            (2, extend(2 * HOLD)),
+            (3, lock("too-many", 8)),
+            (1, lock("one", 3)),
+            (4, extend(3 * HOLD)),
+            (5, Command::Deduct(all_of("one"))),
+            (6, lock("two", 7)),
+            (7, Command::Unlock(all_of("one"))),
+        ]
+    };
+    let told = |together: bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let shop = open(dir.path()).0.stocked(10);
+        let asked = commands().into_iter().map(|(number, command)| request(1_000 + number, command));
+        if together {
+            shop.engine.execute(asked.collect()).replies
+        } else {
+            asked.flat_map(|asked| shop.engine.execute(vec![asked]).replies).collect()
+        }
+    };
+    let replies = told(true);
+    assert_eq!(replies, told(false));
+    let done = replies.iter().filter(|reply| matches!(reply, Reply::Done(_))).count();
+    assert_eq!((replies.len(), done), (8, 5), "one repeats, two are refused: {replies:?}");
+}
+
+#[test]
 fn expired_locks_are_sold_again_while_sweeper_and_buyers_race() {
     let dir = tempfile::tempdir().unwrap();
     let shop = open(dir.path()).0.stocked(400);
