@@ -102,7 +102,7 @@ impl Named {
     /// What a state that has applied the event says; `None` where it does not know the number.
     pub(super) fn of(ask: Ask, state: &State) -> Option<Self> {
         Some(match ask {
-            Ask::Sku(ix) => Self::entry(&state.skus().get(ix.at())?.id),
+            Ask::Sku(ix) => Self::Entry(Arc::from(&*state.skus().get(ix.at())?.id)),
             Ask::Warehouse(ix) => Self::entry(&state.warehouses().get(ix.at())?.id),
             // The state has applied the event that names them, or it would not be in the journal.
             Ask::Region(ix) => Self::entry(&state.region(ix).id),

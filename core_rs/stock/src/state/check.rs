@@ -135,7 +135,7 @@ impl State {
             }
             self.claims_hold(self.sequence, ix)?;
             if i128::from(sku.claimed()) != held.claimed.get(&ix).copied().unwrap_or_default() {
-                let place = Place { sku: Some(Arc::clone(&sku.id)), ..Place::default() };
+                let place = Place { sku: Some(Arc::from(&*sku.id)), ..Place::default() };
                 return Err(broken(self.sequence, Identity::Claims, place));
             }
         }
@@ -159,9 +159,9 @@ impl State {
     }
 
     fn check_names(&self) -> Result<(), Violation> {
-        let skus = self.skus.iter().map(|sku| &sku.id);
-        let warehouses = self.warehouses.iter().map(|warehouse| &warehouse.id);
-        let regions = self.regions.iter().map(|region| &region.id);
+        let skus = self.skus.iter().map(|sku| &*sku.id);
+        let warehouses = self.warehouses.iter().map(|warehouse| &*warehouse.id);
+        let regions = self.regions.iter().map(|region| &*region.id);
         let tables = [
             ("names of SKUs", index_is(skus, self.sku_names.len(), |id| self.find_sku(id).map(SkuIx::at))),
             (
@@ -176,7 +176,7 @@ impl State {
             ),
             (
                 "names of channels",
-                index_is(self.channels.iter(), self.channel_names.len(), |id| {
+                index_is(self.channels.iter().map(|channel| &**channel), self.channel_names.len(), |id| {
                     self.find_channel(id).map(ChannelIx::at)
                 }),
             ),
@@ -239,7 +239,7 @@ impl State {
 
 /// Whether an index of names is exactly the places of the names in their table.
 fn index_is<'a>(
-    names: impl Iterator<Item = &'a Arc<str>>,
+    names: impl Iterator<Item = &'a str>,
     entries: usize,
     find: impl Fn(&str) -> Option<usize>,
 ) -> bool {

@@ -8,6 +8,7 @@ use super::{Assortment, Document, Region, Sku, State, Violation, Warehouse, hash
 use crate::command::{DocumentKind, SHOP_ID, WarehouseState};
 use crate::event::{DeductionPolicy, DocumentChange, LivePart};
 use crate::ids::{ChannelIx, RegionIx, SkuIx, WarehouseIx};
+use crate::name::Name;
 
 impl State {
     #[inline(never)]
@@ -66,7 +67,7 @@ impl State {
             ix
         } else {
             let ix = SkuIx(next_index(at, self.skus.len())?);
-            self.skus.push(Sku::new(Arc::clone(id), Arc::clone(&category), policy));
+            self.skus.push(Sku::new(Name::from(&**id), Arc::clone(&category), policy));
             self.name_sku(ix);
             self.hash = self.hash.wrapping_add(hash::text(hash::Entity::Sku, ix.0, id));
             work.made(Master::Sku);

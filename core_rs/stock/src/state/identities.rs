@@ -130,7 +130,7 @@ impl State {
 
     pub(super) fn at_cell(&self, sku: SkuIx, warehouse: WarehouseIx) -> Place {
         Place {
-            sku: self.skus.get(sku.at()).map(|sku| Arc::clone(&sku.id)),
+            sku: self.skus.get(sku.at()).map(|sku| Arc::from(&*sku.id)),
             warehouse: self.warehouses.get(warehouse.at()).map(|warehouse| Arc::clone(&warehouse.id)),
             ..Place::default()
         }
@@ -138,14 +138,14 @@ impl State {
 
     pub(super) fn at_pool(&self, sku: SkuIx, pool: PoolIx) -> Place {
         Place {
-            sku: self.skus.get(sku.at()).map(|sku| Arc::clone(&sku.id)),
+            sku: self.skus.get(sku.at()).map(|sku| Arc::from(&*sku.id)),
             pool: self.pools.get(pool.at()).cloned(),
             ..Place::default()
         }
     }
 
     pub(super) fn at_line(&self, owner: &str, line: LineNo, sku: SkuIx) -> Place {
-        let sku = self.skus.get(sku.at()).map(|sku| Arc::clone(&sku.id));
+        let sku = self.skus.get(sku.at()).map(|sku| Arc::from(&*sku.id));
         Place { owner: Some(owner.into()), line, sku, ..Place::default() }
     }
 
@@ -191,7 +191,7 @@ impl State {
         let Some(sku) = self.skus.get(ix.at()) else { return Ok(()) };
         let Some(at) = out_of_range(&sku.counters, None) else { return Ok(()) };
         let counter = Some(SkuCounter::ALL[at].name());
-        let place = Place { sku: Some(Arc::clone(&sku.id)), counter, ..Place::default() };
+        let place = Place { sku: Some(Arc::from(&*sku.id)), counter, ..Place::default() };
         Err(broken(sequence, Identity::Range, place))
     }
 

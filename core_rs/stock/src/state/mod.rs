@@ -64,7 +64,7 @@ impl Assortment {
     #[must_use]
     pub fn keeps(&self, sku: &Sku) -> bool {
         (self.skus.is_empty() && self.categories.is_empty())
-            || self.skus.contains(&sku.id)
+            || self.skus.contains(&*sku.id)
             || self.categories.contains(&sku.category)
     }
 }

@@ -7,6 +7,7 @@ use crate::counters::{Cell, POOL_COUNTERS, PoolCounter, SKU_COUNTERS, SkuCounter
 use crate::event::DeductionPolicy;
 use crate::few::Few;
 use crate::ids::{OwnerNo, PoolIx, Units, WarehouseIx};
+use crate::name::Name;
 
 /// The counters of one SKU in one pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl PoolCell {
 #[derive(Clone, Debug)]
 pub struct Sku {
     /// Its id.
-    pub id: Arc<str>,
+    pub id: Name,
     /// What assortments name it by; may be empty.
     pub category: Arc<str>,
     /// When its stock is taken, if it says so.
@@ -40,7 +41,7 @@ pub struct Sku {
 }
 
 impl Sku {
-    pub(crate) fn new(id: Arc<str>, category: Arc<str>, policy: Option<DeductionPolicy>) -> Self {
+    pub(crate) fn new(id: Name, category: Arc<str>, policy: Option<DeductionPolicy>) -> Self {
         Self {
             id,
             category,
@@ -91,5 +92,5 @@ impl Sku {
 
 /// Whether the SKU at a place has this id.
 pub(super) fn has_id(skus: &[Sku], id: &str) -> impl Fn(usize) -> bool {
-    move |place| skus.get(place).is_some_and(|sku| *sku.id == *id)
+    move |place| skus.get(place).is_some_and(|sku| sku.id.as_bytes() == id.as_bytes())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lockstock_stock::counters::{Cell, Counter as C, PoolCounter as P};
 use lockstock_stock::ids::{SHARED, Sequence, SkuIx, Units, WarehouseIx};
 use lockstock_stock::limits::LEVELS_MAX;
+use lockstock_stock::name::Name;
 use lockstock_stock::refusal::Refusal;
 use lockstock_stock::state::{PoolCell, State};
 
@@ -21,7 +22,7 @@ pub(crate) struct Counters {
 
 /// The counters of one SKU.
 pub(super) struct SkuCounters {
-    pub(super) sku: Arc<str>,
+    pub(super) sku: Name,
     /// By warehouse, ordered by its id once they are shown.
     cells: Vec<(Arc<str>, Cell)>,
     /// Whether the pool has a cap stands beside its name.
@@ -70,7 +71,7 @@ fn copied(state: &State, sku: SkuIx, only: &[WarehouseIx]) -> SkuCounters {
     let known = state.sku(sku);
     let name = |at: WarehouseIx| Arc::clone(&state.warehouse(at).id);
     SkuCounters {
-        sku: Arc::clone(&known.id),
+        sku: known.id.clone(),
         cells: if only.is_empty() {
             known.cells().iter().map(|(at, cell)| (name(*at), *cell)).collect()
         } else {
@@ -170,7 +171,7 @@ mod tests {
         let mut cell = Cell([COUNTER_MAX; COUNTERS]);
         cell.0[C::Available.at()] = -COUNTER_MAX;
         let sku = |levels: usize| SkuCounters {
-            sku: longest('s'),
+            sku: Name::from(&*longest('s')),
             cells: vec![(longest('w'), cell); levels],
             pools: vec![(Arc::from("SHARED"), false, PoolCell([COUNTER_MAX; POOL_COUNTERS]))],
             claimed: COUNTER_MAX,
