@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cases
@@ -27,6 +28,8 @@ OPEN = 1_000_000
 SPREAD = Shape("unary", connections=8, in_flight=100)
 PEAK = Duration(seconds=10.0, warm_up_seconds=2.0)
 SECONDS, BESIDE_SECONDS = 600.0, 60.0
+# One of the server's bounds; a call that waits so long for its sync is late.
+SLOW_SYNC_SECONDS = 0.005
 
 Where = Callable[[], AbstractContextManager[Path]]
 
@@ -101,18 +104,21 @@ def _tail(
         before, stalled = machine.ticks(), machine.stalled_for_memory()
         outcome, _ = load_first(target, SPREAD, Duration(seconds, hold + 5.0), rate=rate)
         taken, stalled = machine.taken_by_the_host(before), machine.stalled_for_memory() - stalled
-        slowest, stands = _slowest_sync(metrics), info(server)
-    late = outcome["latency_us"]
+        syncs, stands = syncs_of(metrics), info(server)
+    late, longest = outcome["latency_us"], slowest(syncs)
+    slow, slow_seconds = longer(syncs, SLOW_SYNC_SECONDS)
     facts = [
         fact("rate", outcome["rate"], "locks a second"),
         fact("p50", late["p50"] / 1e3, "ms"),
         fact("p99", late["p99"] / 1e3, "ms"),
         fact("p99.9", late["p999"] / 1e3, "ms", within),
         fact("latest", late["max"] / 1e3, "ms"),
-        fact("slowest sync (the bound of its bucket)", slowest * 1e3, "ms"),
+        fact("slowest sync (the bound of its bucket)", longest * 1e3, "ms"),
         fact(
-            "latest beyond the slowest sync", max(0.0, late["max"] / 1e3 - slowest * 1e3), "ms", beyond_sync
+            "latest beyond the slowest sync", max(0.0, late["max"] / 1e3 - longest * 1e3), "ms", beyond_sync
         ),
+        fact(f"syncs of more than {SLOW_SYNC_SECONDS * 1e3:.0f} ms", slow, ""),
+        fact("those syncs in all, at least", slow_seconds, "s"),
         fact(
             "calls that left late for want of a free place, p99.9",
             outcome["sent_late_us"]["p999"] / 1e3,
@@ -126,8 +132,8 @@ def _tail(
     return [[prefix + name, *rest] for name, *rest in facts]
 
 
-def _slowest_sync(address: str) -> float:
-    """The bound of the last bucket that has any, in seconds."""
+def syncs_of(address: str) -> list[tuple[float, float]]:
+    """How many syncs took up to a bound, in seconds, by bound."""
     with urllib.request.urlopen(f"http://{address}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     buckets = []
@@ -135,5 +141,15 @@ def _slowest_sync(address: str) -> float:
         if line.startswith("lockstock_sync_seconds_bucket"):
             bound = line.partition('le="')[2].partition('"')[0]
             buckets.append((float(bound), float(line.rpartition(" ")[2])))
-    every = max(count for _, count in buckets)
-    return min(bound for bound, count in buckets if count == every)
+    return sorted(buckets)
+
+
+def slowest(syncs: list[tuple[float, float]]) -> float:
+    """The bound of the last bucket that has any, in seconds."""
+    return min(bound for bound, count in syncs if count == syncs[-1][1])
+
+
+def longer(syncs: list[tuple[float, float]], than: float) -> tuple[float, float]:
+    """How many syncs took longer than a bucket's bound, and the seconds that they took together at least."""
+    beyond = [(below, more - fewer) for (below, fewer), (_, more) in pairwise(syncs) if below >= than]
+    return sum(count for _, count in beyond), sum(below * count for below, count in beyond)

@@ -9,6 +9,7 @@ from typing import Any
 import cases
 import pytest
 import reasons
+import tail
 from harness import figures, machine, page, results, svg
 from harness.figures import Bound, Figure
 from harness.load import Shape
@@ -181,3 +182,11 @@ def test_bars_are_as_long_as_their_values() -> None:
 def test_a_load_is_said_in_words() -> None:
     assert Shape("stream", streams=16, in_flight=16).words() == "16 streams, 1 connection x 16 in flight"
     assert Shape("redis", connections=50, batch=100).words().startswith("pipeline of 100, 50 connections")
+
+
+def test_what_slow_syncs_took_together_is_counted_from_the_bounds_they_passed() -> None:
+    syncs = [(0.001, 90.0), (0.005, 97.0), (0.01, 99.0), (0.025, 100.0), (math.inf, 100.0)]
+    assert tail.slowest(syncs) == 0.025
+    count, seconds = tail.longer(syncs, 0.005)
+    assert (count, round(seconds, 9)) == (3.0, 0.02)
+    assert tail.longer(syncs, 0.025) == (0.0, 0.0)
