@@ -206,11 +206,7 @@ impl Core {
     pub fn tell(&mut self, shared: &Shared, tell: &mut impl FnMut(Told<'_>)) {
         let Self { came, machine, events, .. } = self;
         for came in came.drain(..) {
-            tell(came.map(|reply| match reply {
-                Reply::Done(at) => Reply::Done(machine.state().answer(&events[at])),
-                Reply::Known { sequence, same } => Reply::Known { sequence, same },
-                Reply::Refused(refusal) => Reply::Refused(refusal),
-            }));
+            tell(came.map(|reply| reply.map(|at| machine.state().answer(&events[at]))));
         }
         self.absorb(shared);
     }

@@ -37,15 +37,22 @@ pub enum Reply<A = Answer> {
     Refused(Refusal),
 }
 
+impl<A> Reply<A> {
+    /// With another answer in place of its own.
+    pub fn map<B>(self, answer: impl FnOnce(A) -> B) -> Reply<B> {
+        match self {
+            Self::Done(done) => Reply::Done(answer(done)),
+            Self::Known { sequence, same } => Reply::Known { sequence, same },
+            Self::Refused(refusal) => Reply::Refused(refusal),
+        }
+    }
+}
+
 impl Reply<View<'_>> {
     /// The same for whoever outlives the state.
     #[must_use]
     pub fn kept(self) -> Reply {
-        match self {
-            Self::Done(answer) => Reply::Done(answer.kept()),
-            Self::Known { sequence, same } => Reply::Known { sequence, same },
-            Self::Refused(refusal) => Reply::Refused(refusal),
-        }
+        self.map(|answer| answer.kept())
     }
 }
 
@@ -118,11 +125,7 @@ impl Machine {
         now: Micros,
         events: &'m mut Vec<Event>,
     ) -> Reply<View<'m>> {
-        match self.perform(request, now, events) {
-            Reply::Done(at) => Reply::Done(self.state.answer(&events[at])),
-            Reply::Known { sequence, same } => Reply::Known { sequence, same },
-            Reply::Refused(refusal) => Reply::Refused(refusal),
-        }
+        self.perform(request, now, events).map(|at| self.state.answer(&events[at]))
     }
 
     /// The same for whoever answers later, from the event: its place among `events`.
