@@ -171,8 +171,8 @@ impl Engine {
         let watch = Watch(shared);
         let begun = Instant::now();
         let (now, _) = core.begin(shared);
-        let mut steps = 0;
-        while !chunk.as_slice().is_empty() && (steps == 0 || begun.elapsed() < HOLD_TIME_MAX) {
+        let (mut steps, mut over) = (0, false);
+        while !over && !chunk.as_slice().is_empty() {
             // One alone has nobody to share its waits for memory with.
             if chunk.len() > 1 {
                 core.prefetch(chunk.as_slice());
@@ -186,7 +186,8 @@ impl Engine {
                         core.step(shared, request, now);
                     }
                 }
-                if begun.elapsed() >= HOLD_TIME_MAX {
+                over = begun.elapsed() >= HOLD_TIME_MAX;
+                if over {
                     break;
                 }
             }

@@ -72,8 +72,8 @@ impl State {
 fn prefetch_skus(skus: [Option<&Sku>; TOGETHER]) {
     for sku in skus.into_iter().flatten() {
         // Fields from end to end: it is longer than a line of memory.
-        black_box((sku.counters, sku.pools.first(), sku.cells.list().len(), sku.policy));
-        black_box(sku.id.as_bytes().first());
+        let id = sku.id.as_bytes().first();
+        black_box((sku.counters, sku.pools.first(), sku.cells.list().len(), id, sku.policy));
     }
     for sku in skus.into_iter().flatten() {
         black_box(sku.cells.first_stocked().copied());
