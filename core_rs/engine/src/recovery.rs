@@ -1,5 +1,6 @@
 //! From a data directory to a running engine: newest snapshot, then the journal.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
@@ -347,9 +348,18 @@ pub(crate) fn newest_snapshot(
     Ok(Found { state, info: Some(info), notes })
 }
 
-/// The state in a snapshot file whose bytes are whole.
+/// The state in a snapshot file.
 pub(crate) fn read_snapshot(reading: Reading, file: &Snapshot) -> Result<State, String> {
-    let mut body = file.body().map_err(|error| error.to_string())?;
+    let body = file.body().map_err(|error| error.to_string())?;
+    read_state(reading, file, body)
+}
+
+/// The state in the body of a snapshot, which is the one that its header names.
+pub(crate) fn read_state(
+    reading: Reading,
+    file: &Snapshot,
+    mut body: impl Read + Send,
+) -> Result<State, String> {
     let mut assembly = Assembly::default();
     let read = reading.run(|hand| Part::read_all(&mut body, hand), |part| assembly.put(part));
     let whole = read.flatten().and_then(|()| assembly.finish());

@@ -1,5 +1,6 @@
 //! The journal's records applied to a state: what recovery, the snapshotter and offline reading share.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +30,9 @@ pub enum ReplayError {
     /// An event does not fit the state: an invariant, or the journalled state hash.
     #[error("the journal cannot be replayed: {0}")]
     Violation(#[from] Violation),
+    /// Nothing can be read ahead.
+    #[error("a thread to read the journal cannot be started: {0}")]
+    Thread(#[source] io::Error),
     /// The journal ends before the sequence that was asked for.
     #[error("the journal ends at sequence {last}, {wanted} was asked for")]
     Short {
@@ -126,8 +130,20 @@ pub(crate) struct Replayed {
 
 /// Why a replay does not go on.
 enum Stop {
-    Violated(Violation),
+    Failed(ReplayError),
     Enough,
+}
+
+impl From<io::Error> for Stop {
+    fn from(why: io::Error) -> Self {
+        Self::Failed(ReplayError::Thread(why))
+    }
+}
+
+impl From<Violation> for Stop {
+    fn from(violation: Violation) -> Self {
+        Self::Failed(violation.into())
+    }
 }
 
 /// Applies everything up to and with `until`; `visit` sees each event after it was applied and says whether
@@ -154,7 +170,7 @@ pub(crate) fn replay(
             for events in chunk.chunks(TOGETHER) {
                 state.prefetch(events);
                 for event in events {
-                    state.apply(event).map_err(Stop::Violated)?;
+                    state.apply(event)?;
                     applied += 1;
                     if !visit(state, event) {
                         return Err(Stop::Enough);
@@ -166,7 +182,7 @@ pub(crate) fn replay(
     );
     match read {
         Ok(read) => read?,
-        Err(Stop::Violated(violation)) => return Err(violation.into()),
+        Err(Stop::Failed(why)) => return Err(why),
         Err(Stop::Enough) => {}
     }
     Ok(Replayed { events: applied, bytes: events.bytes })

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use lockstock_journal::snapshot;
+use lockstock_stock::ids::Sequence;
 use lockstock_stock::state::State;
 
 use crate::ahead::Reading;
 use crate::desk::{Sealed, SnapshotError, SnapshotInfo};
 use crate::recovery;
 use crate::replay::{ReplayError, replay};
-use crate::rests::Rests;
+use crate::rests::{Rests, Unhurried};
 use crate::shared::Shared;
 
 /// How nice this thread is to the others, on Linux: it may take minutes, nobody waits for it.
@@ -36,6 +37,7 @@ struct Copy {
 pub(crate) struct Snapshotter {
     shared: Arc<Shared>,
     copy: Option<Copy>,
+    rests: Rests,
 }
 
 enum Trouble {
@@ -45,12 +47,13 @@ enum Trouble {
 
 impl Snapshotter {
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, copy: None }
+        Self { shared, copy: None, rests: Rests::never() }
     }
 
     /// What the thread does until the engine closes.
     pub fn run(mut self) {
         step_aside();
+        self.rests = Rests::default();
         let shared = Arc::clone(&self.shared);
         while let Some(sealed) = shared.desk.next() {
             // The checkpoint that was journalled with the seal is in the next frame.
@@ -60,7 +63,7 @@ impl Snapshotter {
         }
     }
 
-    /// What there is to do now, without waiting.
+    /// What there is to do now, without waiting or resting.
     #[cfg(any(test, feature = "testing"))]
     pub fn step(&mut self) -> bool {
         let sealed = self.shared.desk.next_if_durable(self.shared.durable());
@@ -83,8 +86,8 @@ impl Snapshotter {
 
     fn replay_and_write(&mut self, sealed: Sealed) -> Result<(), Trouble> {
         let shared = &self.shared;
-        let copy = self.copy.get_or_insert_with(|| load(shared));
-        let mut rests = Rests::default();
+        let rests = &mut self.rests;
+        let copy = self.copy.get_or_insert_with(|| load(shared, rests));
         // Applying the checkpoint compares the hashes.
         replay(
             Reading::Aside,
@@ -120,12 +123,20 @@ impl Snapshotter {
     }
 }
 
-fn load(shared: &Shared) -> Copy {
-    // What is wrong with a snapshot file was said at the start of the engine; here the whole journal does as
-    // well.
-    let found = recovery::newest_snapshot(Reading::Aside, &shared.disk, &shared.layout, shared.journal_id);
-    let state = found.ok().and_then(|found| found.state).unwrap_or_default();
+/// What is wrong with a snapshot file was said at the start of the engine; here the whole journal does as well.
+fn load(shared: &Shared, rests: &mut Rests) -> Copy {
+    let newest = shared.desk.newest().0;
+    let state = newest.and_then(|newest| reread(shared, newest.sequence, rests).ok()).unwrap_or_default();
     Copy { state, written_at: 0, unwritten: shared.unwritten }
+}
+
+/// The state of a snapshot whose checksum held at the start: what is read now is compared with its state hash.
+fn reread(shared: &Shared, sequence: Sequence, rests: &mut Rests) -> Result<State, String> {
+    let (disk, snapshots) = (&shared.disk, &shared.layout.snapshots);
+    let file =
+        snapshot::open_on(disk, snapshots, shared.journal_id, sequence).map_err(|error| error.to_string())?;
+    let body = file.body().map_err(|error| error.to_string())?.aside();
+    recovery::read_state(Reading::Here, &file, Unhurried::new(body, rests, || shared.desk.stopped()))
 }
 
 fn write(shared: &Shared, state: &State, requests: u64) -> Result<SnapshotInfo, SnapshotError> {

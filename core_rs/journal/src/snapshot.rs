@@ -25,7 +25,7 @@ const READ: usize = 1 << 20;
 /// How many snapshots are kept: the newest, and one for when that is damaged.
 const KEPT: usize = 2;
 
-/// A snapshot that was checked.
+/// A snapshot whose header was checked.
 pub struct Snapshot {
     /// The state after this sequence.
     pub sequence: Sequence,
@@ -41,11 +41,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The body from its beginning.
-    pub fn body(&self) -> Result<impl Read + use<>, SnapshotError> {
+    /// The body from its beginning, not buffered.
+    pub fn body(&self) -> Result<Body, SnapshotError> {
         let file = self.disk.open(&self.path, Access::Read).map_err(IoError::at("open", &self.path))?;
-        let body = Body { file, at: offset(HEADER), end: offset(HEADER) + self.length };
-        Ok(io::BufReader::with_capacity(READ, body))
+        Ok(self.body_in(file))
+    }
+
+    fn body_in(&self, file: Box<dyn DiskFile>) -> Body {
+        Body { file, at: offset(HEADER), end: offset(HEADER) + self.length, aside: false }
     }
 }
 
@@ -182,9 +185,27 @@ pub fn newest_on(disk: &Arc<dyn Disk>, dir: &Path, journal_id: JournalId) -> Res
 /// The snapshot of one sequence, checked; all of its bytes have been read.
 pub fn read(dir: &Path, journal_id: JournalId, sequence: Sequence) -> Result<Snapshot, SnapshotError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let path = path(dir, sequence);
-    let checked = check(&disk, &path, sequence, journal_id).map_err(IoError::at("read", &path))?;
-    checked.map_err(|why| SnapshotError::Unusable { path, why })
+    usable(&path(dir, sequence), |path| check(&disk, path, sequence, journal_id))
+}
+
+/// The same, of its bytes only the header read: for whoever has a checksum of its own for what is in the body.
+pub fn open_on(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    journal_id: JournalId,
+    sequence: Sequence,
+) -> Result<Snapshot, SnapshotError> {
+    usable(&path(dir, sequence), |path| {
+        Ok(open(disk, path, sequence, journal_id)?.map(|opened| opened.snapshot))
+    })
+}
+
+fn usable(
+    path: &Path,
+    look: impl FnOnce(&Path) -> io::Result<Result<Snapshot, Unusable>>,
+) -> Result<Snapshot, SnapshotError> {
+    let found = look(path).map_err(IoError::at("read", path))?;
+    found.map_err(|why| SnapshotError::Unusable { path: path.to_path_buf(), why })
 }
 
 /// The sequences of the snapshots in `dir`, ascending, unchecked.
@@ -236,6 +257,26 @@ fn check(
     named: Sequence,
     journal: JournalId,
 ) -> io::Result<Result<Snapshot, Unusable>> {
+    let Opened { snapshot, body_crc, body } = match open(disk, path, named, journal)? {
+        Ok(opened) => opened,
+        Err(why) => return Ok(Err(why)),
+    };
+    Ok(if crc_of(body)? == body_crc { Ok(snapshot) } else { Err(Unusable::Checksum) })
+}
+
+/// A snapshot as its header has it.
+struct Opened {
+    snapshot: Snapshot,
+    body_crc: u32,
+    body: Body,
+}
+
+fn open(
+    disk: &Arc<dyn Disk>,
+    path: &Path,
+    named: Sequence,
+    journal: JournalId,
+) -> io::Result<Result<Opened, Unusable>> {
     let file = disk.open(path, Access::Read)?;
     let mut header = [0; HEADER];
     let read = file.read_at(&mut header, 0)?;
@@ -258,15 +299,13 @@ fn check(
     if found != length {
         return Ok(Err(Unusable::Length { expected: length, found }));
     }
-    if body_crc(file, length)? != u32_at(&header, 56) {
-        return Ok(Err(Unusable::Checksum));
-    }
     let (path, disk) = (path.to_path_buf(), Arc::clone(disk));
-    Ok(Ok(Snapshot { sequence, state_hash, journal_id, length, path, disk }))
+    let snapshot = Snapshot { sequence, state_hash, journal_id, length, path, disk };
+    let body = snapshot.body_in(file);
+    Ok(Ok(Opened { snapshot, body_crc: u32_at(&header, 56), body }))
 }
 
-fn body_crc(file: Box<dyn DiskFile>, length: u64) -> io::Result<u32> {
-    let mut body = Body { file, at: offset(HEADER), end: offset(HEADER) + length };
+fn crc_of(mut body: Body) -> io::Result<u32> {
     let mut chunk = vec![0; READ];
     let mut crc = 0;
     loop {
@@ -279,16 +318,31 @@ fn body_crc(file: Box<dyn DiskFile>, length: u64) -> io::Result<u32> {
 }
 
 /// The body of a snapshot being read.
-struct Body {
+pub struct Body {
     file: Box<dyn DiskFile>,
     at: u64,
     end: u64,
+    /// Whether what was read is released.
+    aside: bool,
+}
+
+impl Body {
+    /// The same for whoever reads beside a writer: the system reads nothing ahead for it, behind which syncs would
+    /// wait, and what was read is released from the page cache.
+    #[must_use]
+    pub fn aside(self) -> Body {
+        self.file.read_nothing_ahead();
+        Body { aside: true, ..self }
+    }
 }
 
 impl Read for Body {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let most = into.len().min(crate::size(self.end - self.at));
         let read = self.file.read_at(&mut into[..most], self.at)?;
+        if self.aside {
+            self.file.release(self.at, offset(read));
+        }
         self.at += offset(read);
         Ok(read)
     }

@@ -1,6 +1,7 @@
 //! Snapshots, and the checkpoints they are compared with.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lockstock_journal::disk::faulty::FaultyDisk;
@@ -28,7 +29,7 @@ fn busy(shop: &Shop, orders: usize) {
     }
 }
 
-fn events(dir: &std::path::Path, last: Sequence) -> Vec<Event> {
+fn events(dir: &Path, last: Sequence) -> Vec<Event> {
     Offline::events(dir, 1, last).unwrap().map(Result::unwrap).collect()
 }
 
@@ -198,6 +199,47 @@ fn for_whoever_follows_the_journal_beside_buyers_nothing_is_read_ahead() {
         follow(&shop);
         assert!(disk.reads_nothing_ahead(&first));
     }
+}
+
+/// A shop that was closed behind its snapshot, on a disk of its own; where the snapshot lies.
+fn closed_behind_its_snapshot(dir: &Path) -> (FaultyDisk, PathBuf) {
+    let disk = FaultyDisk::new();
+    let shop = try_open_on(config(dir), Arc::new(disk.clone())).unwrap().0.stocked(1_000);
+    busy(&shop, 100);
+    let info = shop.engine.snapshot_now().unwrap();
+    shop.done(lock("later", 1));
+    shop.engine.close().unwrap();
+    (disk, snapshot::path(&Layout::of(dir).snapshots, info.sequence))
+}
+
+#[test]
+fn after_a_start_the_snapshot_is_read_once_more_and_nothing_of_it_ahead_or_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, path) = closed_behind_its_snapshot(dir.path());
+    let (shop, recovery) = try_open_on(config(dir.path()), Arc::new(disk.clone())).unwrap();
+    assert!(recovery.snapshot_sequence > 0);
+    let (written, held) = (disk.released(&path), disk.bytes(&path).unwrap().len() as u64);
+    assert!(!disk.reads_nothing_ahead(&path), "whoever starts has the disk to himself");
+    shop.engine.snapshot_now().unwrap();
+    assert!(disk.reads_nothing_ahead(&path));
+    let body = held - 64;
+    assert_eq!(disk.released(&path) - written, body);
+}
+
+#[test]
+fn a_snapshot_that_is_damaged_after_the_start_costs_a_longer_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (disk, path) = closed_behind_its_snapshot(dir.path());
+    let (shop, _) = try_open_on(config(dir.path()), Arc::new(disk.clone())).unwrap();
+    let middle = disk.bytes(&path).unwrap().len() as u64 / 2;
+    assert!(disk.flip(&path, middle, 1));
+    let info = shop.engine.snapshot_now().unwrap();
+    let hash = shop.engine.status().state_hash;
+    shop.engine.close().unwrap();
+    drop(shop);
+    let (shop, recovery) = try_open_on(config(dir.path()), Arc::new(disk)).unwrap();
+    assert_eq!((recovery.snapshot_sequence, recovery.notes), (info.sequence, Vec::new()));
+    assert_eq!(shop.engine.status().state_hash, hash);
 }
 
 #[test]
