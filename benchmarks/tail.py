@@ -28,6 +28,8 @@ OPEN = 1_000_000
 SPREAD = Shape("unary", connections=8, in_flight=100)
 PEAK = Duration(seconds=10.0, warm_up_seconds=2.0)
 SECONDS, BESIDE_SECONDS = 600.0, 60.0
+# So few calls that none waits for another: what is late then, the machine has made late.
+ALONE_RATE, ALONE = 2_000.0, Duration(seconds=120.0, warm_up_seconds=5.0)
 # One of the server's bounds; a call that waits so long for its sync is late.
 SLOW_SYNC_SECONDS = 0.005
 
@@ -68,15 +70,27 @@ def run(scratch: Scratch) -> Part:
         "words": f"Open loop, a million open locks that lapse after {hold:.0f} s, snapshots at their default,"
         f" projecting into PostgreSQL on the load's core{turn}. Latency from the planned time. First"
         f" {SECONDS / 60:.0f} minutes with PostgreSQL's files in memory, as if its disk were another's; then a minute"
-        " with them on the disk of the journal.",
+        " with them on the disk of the journal; then two minutes without a database, at a rate at which the server"
+        " has next to nothing to do: what is late there, the machine has made late.",
         "facts": [
             fact("planned rate", rate, "locks a second"),
             *_tail(
                 "", _in_memory, scratch, rate, hold, SECONDS, Bound(5, at_most=True), Bound(10, at_most=True)
             ),
             *_tail("on one disk: ", scratch, scratch, rate, hold, BESIDE_SECONDS, None, None),
+            *_alone(scratch),
         ],
     }
+
+
+def _alone(scratch: Scratch) -> list[list[str]]:
+    with scratch() as directory, cases.OURS.running(directory, 1) as target:
+        late = load_first(target, SPREAD, ALONE, rate=ALONE_RATE)[0]["latency_us"]
+    named = {"p50": "p50", "p99": "p99", "p99.9": "p999", "latest": "max"}
+    return [
+        fact(f"alone at {ALONE_RATE:,.0f} a second: {name}", late[key] / 1e3, "ms")
+        for name, key in named.items()
+    ]
 
 
 def _tail(

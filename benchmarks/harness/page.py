@@ -50,7 +50,7 @@ def render(results: Mapping[str, Result]) -> str:
     if run:
         parts += _run(run)
     if "long" in results:
-        parts += _long(results["long"])
+        parts += _long(results["long"], run)
     return "\n".join(parts if len(parts) > 1 else [*parts, _NO_FIGURES]).rstrip("\n") + "\n"
 
 
@@ -279,9 +279,15 @@ def _pictures(drawn: Mapping[str, str]) -> Iterator[str]:
 # --- the long run ---
 
 
-def _long(result: Result) -> Iterator[str]:
+_SETTING = ("machine", "versions", "acknowledgements", "missing")
+
+
+def _long(result: Result, run: Result | None) -> Iterator[str]:
     yield "## The long run\n"
-    yield _machine(result)
+    if run and all(run[what] == result[what] for what in _SETTING):
+        yield "On the machine above, with the versions and settings above.\n"
+    else:
+        yield _machine(result)
     for part in result["parts"]:
         yield f"### {part['title']}\n"
         yield f"{part['words']} Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}.\n"

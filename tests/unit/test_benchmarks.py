@@ -145,6 +145,13 @@ def test_a_long_part_says_once_why_what_it_misses_is_missed(
     assert text.count("- its replay: One core applies.") == said
 
 
+@pytest.mark.parametrize(("another", "tables"), [({}, 1), ({"machine": {"processor": "two"}}, 2)])
+def test_a_long_run_names_its_machine_where_it_is_another(another: dict[str, Any], tables: int) -> None:
+    text = page.render({"quick": a_run({}), "long": a_run({}, parts=[], **another)})
+    assert text.count("| processor |") == tables
+    assert ("On the machine above" in text) == (tables == 1)
+
+
 def test_what_the_host_takes_is_a_share_of_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
     later = [60, 0, 20, 10, 0, 0, 0, 10]
     monkeypatch.setattr(machine, "ticks", lambda: later)
