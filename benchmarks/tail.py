@@ -71,7 +71,8 @@ def run(scratch: Scratch) -> Part:
         f" projecting into PostgreSQL on the load's core{turn}. Latency from the planned time. First"
         f" {SECONDS / 60:.0f} minutes with PostgreSQL's files in memory, as if its disk were another's; then a minute"
         " with them on the disk of the journal; then two minutes without a database, at a rate at which the server"
-        " has next to nothing to do: what is late there, the machine has made late.",
+        " has next to nothing to do: what is late there, the machine has made late (and each call wakes processors"
+        " that sleep).",
         "facts": [
             fact("planned rate", rate, "locks a second"),
             *_tail(
