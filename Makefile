@@ -110,7 +110,7 @@ bench: build ## ours and its peers in turn, three times, and the curves: about 2
 bench-quick: build ## every row once and shortly: about 3 minutes; prints
 	$(BIN)/python benchmarks/run.py quick $(BENCH_OPTIONS)
 
-bench-long: build ## tail, recovery, memory, growth, projection: over an hour; writes its part of the page
+bench-long: build ## tail, recovery, memory, growth, projection, buyers beside long work: over an hour; writes its part of the page
 	$(BIN)/python benchmarks/run.py long $(BENCH_OPTIONS)
 
 overload: build ## three times the peak, open loop: goodput, refusals, recovery; fails where a bound is missed

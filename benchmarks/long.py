@@ -1,4 +1,4 @@
-"""What takes long and is run once: the tail, recovery, memory, growth, the projection into PostgreSQL."""
+"""What takes long and is run once: the tail, recovery, memory, growth, the projection, buyers beside long work."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import beside
 import cases
 import tail
 from curves import FILL, HOT, Say, Scratch, fill
@@ -49,6 +50,7 @@ def run(scratch: Scratch, say: Say, only: list[str]) -> list[Part]:
         "memory": _memory,
         "growth": _growth,
         "projection": _projection,
+        "beside": beside.run,
     }
     if unknown := set(only) - set(parts):
         raise BenchmarkError(f"There is no part {', '.join(sorted(unknown))}; there are {', '.join(parts)}.")

@@ -26,7 +26,7 @@ Ours and what a user would pick instead, on one machine and in one run, under th
 
     make bench-quick    # about 3 minutes: every row once and shortly; prints, writes no page
     make bench          # about 20 minutes: every row three times, and the curves; writes this page
-    make bench-long     # over an hour: tail, recovery, memory, growth, projection; writes their part of it
+    make bench-long     # over an hour: tail, recovery, memory, growth, projection, long work; writes their part of it
 
 It needs two cores, a disk, and a machine with nothing else to do: it looks, and a run on a busy machine prints its
 figures and writes no page. The server has one core, the load the other. `lockstock-load` (core_rs/load) makes the

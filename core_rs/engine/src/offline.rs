@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::ahead::Reading;
 use crate::config::Layout;
 use crate::event_json::event_json;
-use crate::recovery::read_snapshot;
+use crate::recovery::read_state;
 use crate::replay::{Events, ReplayError, replay};
 use crate::status::{hash_text, uuid_text};
 
@@ -236,8 +236,10 @@ fn find_until(layout: &Layout, until: Sequence) -> Result<Recovered, OfflineErro
 /// Every snapshot file, oldest first; not yet compared with the replay.
 fn snapshots(layout: &Layout, found: &Recovered) -> Result<Vec<SnapshotCheck>, OfflineError> {
     let check = |sequence| {
-        let file = snapshot::read(&layout.snapshots, found.journal_id, sequence);
-        match file.map_err(|error| error.to_string()).and_then(|file| read_snapshot(Reading::Here, &file)) {
+        let read = snapshot::read(&layout.snapshots, found.journal_id, sequence, |file, body| {
+            read_state(Reading::Here, file, body)
+        });
+        match read {
             Ok(state) => {
                 SnapshotCheck { sequence, state_hash: hash_text(state.hash()), equal: None, problem: None }
             }
@@ -245,7 +247,7 @@ fn snapshots(layout: &Layout, found: &Recovered) -> Result<Vec<SnapshotCheck>, O
                 sequence,
                 state_hash: String::new(),
                 equal: Some(false),
-                problem: Some(problem),
+                problem: Some(problem.to_string()),
             },
         }
     };

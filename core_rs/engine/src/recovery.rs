@@ -199,9 +199,8 @@ pub(crate) fn recover(
         .map_err(|source| IoError { doing: "create", path: layout.snapshots.clone(), source })
         .map_err(lockstock_journal::SnapshotError::Io)?;
     let (segments, found) = open_segments(config, &layout, disk, options)?;
-    let Found { state: snapshot, info: newest, notes } =
-        newest_snapshot(reading, disk, &layout, segments.journal_id())?;
-    let mut state = snapshot.unwrap_or_default();
+    let Found { mut state, info: newest, notes } =
+        newest_snapshot(reading, disk.as_ref(), &layout, segments.journal_id())?;
     let snapshot_sequence = state.sequence();
     if snapshot_sequence > found.last {
         let why = format!("it ends at {}", found.last);
@@ -316,52 +315,41 @@ fn spawn(name: &'static str, work: impl FnOnce() + Send + 'static) -> Result<Joi
 }
 
 /// What was found of snapshots.
-pub(crate) struct Found {
-    pub state: Option<State>,
-    pub info: Option<SnapshotInfo>,
-    pub notes: Notes,
+struct Found {
+    /// Of the newest that can be read; without one the empty state, before everything.
+    state: State,
+    info: Option<SnapshotInfo>,
+    notes: Notes,
 }
 
 /// The newest snapshot that can be read; an unreadable one costs time, not data, and is noted.
-pub(crate) fn newest_snapshot(
+fn newest_snapshot(
     reading: Reading,
-    disk: &Arc<dyn Disk>,
+    disk: &dyn Disk,
     layout: &Layout,
     journal_id: [u8; 16],
 ) -> Result<Found, lockstock_journal::SnapshotError> {
-    let newest = snapshot::newest_on(disk, &layout.snapshots, journal_id)?;
+    let newest = snapshot::newest_on(disk, &layout.snapshots, journal_id, |file, body| {
+        read_state(reading, file, body)
+    })?;
     let skipped = newest.skipped.iter();
-    let mut notes: Notes = skipped
+    let notes = skipped
         .map(|file| format!("snapshot {} is passed over: {}", file.path.display(), file.why))
         .collect();
-    let Some(file) = newest.snapshot else {
-        return Ok(Found { state: None, info: None, notes });
-    };
-    let info = SnapshotInfo { sequence: file.sequence, size_bytes: file.length };
-    let state = match read_snapshot(reading, &file) {
-        Ok(state) => Some(state),
-        Err(why) => {
-            notes.push(format!("snapshot {} is passed over: {why}", file.path.display()));
-            None
-        }
-    };
-    Ok(Found { state, info: Some(info), notes })
-}
-
-/// The state in a snapshot file.
-pub(crate) fn read_snapshot(reading: Reading, file: &Snapshot) -> Result<State, String> {
-    let body = file.body().map_err(|error| error.to_string())?;
-    read_state(reading, file, body)
+    let (info, state) = newest.snapshot.map_or_else(Default::default, |(file, state)| {
+        (Some(SnapshotInfo { sequence: file.sequence, size_bytes: file.length }), state)
+    });
+    Ok(Found { state, info, notes })
 }
 
 /// The state in the body of a snapshot, which is the one that its header names.
 pub(crate) fn read_state(
     reading: Reading,
     file: &Snapshot,
-    mut body: impl Read + Send,
+    body: &mut (impl Read + Send),
 ) -> Result<State, String> {
     let mut assembly = Assembly::default();
-    let read = reading.run(|hand| Part::read_all(&mut body, hand), |part| assembly.put(part));
+    let read = reading.run(|hand| Part::read_all(body, hand), |part| assembly.put(part));
     let whole = read.flatten().and_then(|()| assembly.finish());
     let state = whole.map_err(|error| error.to_string())?;
     if (state.sequence(), state.hash()) == (file.sequence, file.state_hash) {

@@ -130,13 +130,18 @@ fn load(shared: &Shared, rests: &mut Rests) -> Copy {
     Copy { state, written_at: 0, unwritten: shared.unwritten }
 }
 
-/// The state of a snapshot whose checksum held at the start: what is read now is compared with its state hash.
-fn reread(shared: &Shared, sequence: Sequence, rests: &mut Rests) -> Result<State, String> {
-    let (disk, snapshots) = (&shared.disk, &shared.layout.snapshots);
-    let file =
-        snapshot::open_on(disk, snapshots, shared.journal_id, sequence).map_err(|error| error.to_string())?;
-    let body = file.body().map_err(|error| error.to_string())?.aside();
-    recovery::read_state(Reading::Here, &file, Unhurried::new(body, rests, || shared.desk.stopped()))
+/// The state of a snapshot that could be read at the start, from its file once more.
+fn reread(
+    shared: &Shared,
+    sequence: Sequence,
+    rests: &mut Rests,
+) -> Result<State, lockstock_journal::SnapshotError> {
+    let (disk, snapshots) = (shared.disk.as_ref(), &shared.layout.snapshots);
+    snapshot::read_on(disk, snapshots, shared.journal_id, sequence, |file, body| {
+        body.put_aside();
+        let mut unhurried = Unhurried::new(body, rests, || shared.desk.stopped());
+        recovery::read_state(Reading::Here, file, &mut unhurried)
+    })
 }
 
 fn write(shared: &Shared, state: &State, requests: u64) -> Result<SnapshotInfo, SnapshotError> {

@@ -6,7 +6,6 @@
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::disk::{Access, Disk, DiskFile, RealDisk};
 use crate::frame::{u32_at, u64_at};
@@ -20,8 +19,6 @@ const CRC_AT: usize = 60;
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".lks";
 const UNFINISHED: &str = ".lks.tmp";
-/// What is read at once.
-const READ: usize = 1 << 20;
 /// How many snapshots are kept: the newest, and one for when that is damaged.
 const KEPT: usize = 2;
 
@@ -35,21 +32,7 @@ pub struct Snapshot {
     pub journal_id: JournalId,
     /// The length of the body in bytes.
     pub length: u64,
-    /// Its file.
-    pub path: PathBuf,
-    disk: Arc<dyn Disk>,
-}
-
-impl Snapshot {
-    /// The body from its beginning, not buffered.
-    pub fn body(&self) -> Result<Body, SnapshotError> {
-        let file = self.disk.open(&self.path, Access::Read).map_err(IoError::at("open", &self.path))?;
-        Ok(self.body_in(file))
-    }
-
-    fn body_in(&self, file: Box<dyn DiskFile>) -> Body {
-        Body { file, at: offset(HEADER), end: offset(HEADER) + self.length, aside: false }
-    }
+    body_crc: u32,
 }
 
 /// A file that looks like a snapshot and cannot be used.
@@ -62,7 +45,7 @@ pub struct Skipped {
 }
 
 /// Why a snapshot cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// The header is not one, or not whole.
     #[error("its header is not readable")]
@@ -87,13 +70,15 @@ pub enum Unusable {
     /// CRC-32C of the body differs.
     #[error("the checksum does not match")]
     Checksum,
+    /// Whoever read the body can make nothing of it.
+    #[error("{0}")]
+    Body(String),
 }
 
 /// What was looked through to find the newest snapshot.
-#[derive(Default)]
-pub struct Newest {
-    /// The newest that can be used.
-    pub snapshot: Option<Snapshot>,
+pub struct Newest<T> {
+    /// The newest that can be used, and what its body gave.
+    pub snapshot: Option<(Snapshot, T)>,
     /// Newer ones that cannot, newest first; somebody should be told.
     pub skipped: Vec<Skipped>,
 }
@@ -162,18 +147,28 @@ pub fn write_on(
     Ok(path)
 }
 
-/// The newest snapshot of the journal that is whole; all of its bytes have been read.
-pub fn newest(dir: &Path, journal_id: JournalId) -> Result<Newest, SnapshotError> {
-    newest_on(&(Arc::new(RealDisk) as Arc<dyn Disk>), dir, journal_id)
+/// The newest snapshot of the journal that is whole and of whose body `read` can make something. A body is read once:
+/// its checksum is that of the bytes that `read` saw, and is looked at behind them.
+pub fn newest<T>(
+    dir: &Path,
+    journal_id: JournalId,
+    read: impl FnMut(&Snapshot, &mut Body) -> Result<T, String>,
+) -> Result<Newest<T>, SnapshotError> {
+    newest_on(&RealDisk, dir, journal_id, read)
 }
 
 /// The same, on a disk of choice.
-pub fn newest_on(disk: &Arc<dyn Disk>, dir: &Path, journal_id: JournalId) -> Result<Newest, SnapshotError> {
-    let mut newest = Newest::default();
-    for (sequence, path) in names(disk.as_ref(), dir)?.0.into_iter().rev() {
-        match check(disk, &path, sequence, journal_id).map_err(IoError::at("read", &path))? {
-            Ok(snapshot) => {
-                newest.snapshot = Some(snapshot);
+pub fn newest_on<T>(
+    disk: &dyn Disk,
+    dir: &Path,
+    journal_id: JournalId,
+    mut read: impl FnMut(&Snapshot, &mut Body) -> Result<T, String>,
+) -> Result<Newest<T>, SnapshotError> {
+    let mut newest = Newest { snapshot: None, skipped: Vec::new() };
+    for (sequence, path) in names(disk, dir)?.0.into_iter().rev() {
+        match used(disk, &path, sequence, journal_id, &mut read).map_err(IoError::at("read", &path))? {
+            Ok(found) => {
+                newest.snapshot = Some(found);
                 break;
             }
             Err(why) => newest.skipped.push(Skipped { path, why }),
@@ -182,30 +177,27 @@ pub fn newest_on(disk: &Arc<dyn Disk>, dir: &Path, journal_id: JournalId) -> Res
     Ok(newest)
 }
 
-/// The snapshot of one sequence, checked; all of its bytes have been read.
-pub fn read(dir: &Path, journal_id: JournalId, sequence: Sequence) -> Result<Snapshot, SnapshotError> {
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    usable(&path(dir, sequence), |path| check(&disk, path, sequence, journal_id))
-}
-
-/// The same, of its bytes only the header read: for whoever has a checksum of its own for what is in the body.
-pub fn open_on(
-    disk: &Arc<dyn Disk>,
+/// What `read` makes of the body of one snapshot, as [`newest`] has it.
+pub fn read<T>(
     dir: &Path,
     journal_id: JournalId,
     sequence: Sequence,
-) -> Result<Snapshot, SnapshotError> {
-    usable(&path(dir, sequence), |path| {
-        Ok(open(disk, path, sequence, journal_id)?.map(|opened| opened.snapshot))
-    })
+    read: impl FnMut(&Snapshot, &mut Body) -> Result<T, String>,
+) -> Result<T, SnapshotError> {
+    read_on(&RealDisk, dir, journal_id, sequence, read)
 }
 
-fn usable(
-    path: &Path,
-    look: impl FnOnce(&Path) -> io::Result<Result<Snapshot, Unusable>>,
-) -> Result<Snapshot, SnapshotError> {
-    let found = look(path).map_err(IoError::at("read", path))?;
-    found.map_err(|why| SnapshotError::Unusable { path: path.to_path_buf(), why })
+/// The same, on a disk of choice.
+pub fn read_on<T>(
+    disk: &dyn Disk,
+    dir: &Path,
+    journal_id: JournalId,
+    sequence: Sequence,
+    read: impl FnMut(&Snapshot, &mut Body) -> Result<T, String>,
+) -> Result<T, SnapshotError> {
+    let path = path(dir, sequence);
+    let found = used(disk, &path, sequence, journal_id, read).map_err(IoError::at("read", &path))?;
+    found.map(|(_, made)| made).map_err(|why| SnapshotError::Unusable { path, why })
 }
 
 /// The sequences of the snapshots in `dir`, ascending, unchecked.
@@ -251,33 +243,34 @@ fn names(disk: &dyn Disk, dir: &Path) -> Result<Listed, IoError> {
     Ok((finished, unfinished))
 }
 
-fn check(
-    disk: &Arc<dyn Disk>,
+fn used<T>(
+    disk: &dyn Disk,
     path: &Path,
+    named: Sequence,
+    journal: JournalId,
+    mut read: impl FnMut(&Snapshot, &mut Body) -> Result<T, String>,
+) -> io::Result<Result<(Snapshot, T), Unusable>> {
+    let file = disk.open(path, Access::Read)?;
+    let snapshot = match header(file.as_ref(), named, journal)? {
+        Ok(snapshot) => snapshot,
+        Err(why) => return Ok(Err(why)),
+    };
+    let at = offset(HEADER);
+    let mut body = Body { file, at, end: at + snapshot.length, crc: 0, aside: false };
+    let made = match read(&snapshot, &mut body) {
+        Ok(made) => made,
+        Err(why) => return Ok(Err(Unusable::Body(why))),
+    };
+    // What `read` had no use for belongs to it as well.
+    io::copy(&mut body, &mut io::sink())?;
+    Ok(if body.crc == snapshot.body_crc { Ok((snapshot, made)) } else { Err(Unusable::Checksum) })
+}
+
+fn header(
+    file: &dyn DiskFile,
     named: Sequence,
     journal: JournalId,
 ) -> io::Result<Result<Snapshot, Unusable>> {
-    let Opened { snapshot, body_crc, body } = match open(disk, path, named, journal)? {
-        Ok(opened) => opened,
-        Err(why) => return Ok(Err(why)),
-    };
-    Ok(if crc_of(body)? == body_crc { Ok(snapshot) } else { Err(Unusable::Checksum) })
-}
-
-/// A snapshot as its header has it.
-struct Opened {
-    snapshot: Snapshot,
-    body_crc: u32,
-    body: Body,
-}
-
-fn open(
-    disk: &Arc<dyn Disk>,
-    path: &Path,
-    named: Sequence,
-    journal: JournalId,
-) -> io::Result<Result<Opened, Unusable>> {
-    let file = disk.open(path, Access::Read)?;
     let mut header = [0; HEADER];
     let read = file.read_at(&mut header, 0)?;
     if read < HEADER || header[..8] != MAGIC || crc32c::crc32c(&header[..CRC_AT]) != u32_at(&header, CRC_AT) {
@@ -299,29 +292,16 @@ fn open(
     if found != length {
         return Ok(Err(Unusable::Length { expected: length, found }));
     }
-    let (path, disk) = (path.to_path_buf(), Arc::clone(disk));
-    let snapshot = Snapshot { sequence, state_hash, journal_id, length, path, disk };
-    let body = snapshot.body_in(file);
-    Ok(Ok(Opened { snapshot, body_crc: u32_at(&header, 56), body }))
+    Ok(Ok(Snapshot { sequence, state_hash, journal_id, length, body_crc: u32_at(&header, 56) }))
 }
 
-fn crc_of(mut body: Body) -> io::Result<u32> {
-    let mut chunk = vec![0; READ];
-    let mut crc = 0;
-    loop {
-        let read = body.read(&mut chunk)?;
-        if read == 0 {
-            return Ok(crc);
-        }
-        crc = crc32c::crc32c_append(crc, &chunk[..read]);
-    }
-}
-
-/// The body of a snapshot being read.
+/// The body of a snapshot being read, not buffered.
 pub struct Body {
     file: Box<dyn DiskFile>,
     at: u64,
     end: u64,
+    /// CRC-32C of what was read.
+    crc: u32,
     /// Whether what was read is released.
     aside: bool,
 }
@@ -329,10 +309,9 @@ pub struct Body {
 impl Body {
     /// The same for whoever reads beside a writer: the system reads nothing ahead for it, behind which syncs would
     /// wait, and what was read is released from the page cache.
-    #[must_use]
-    pub fn aside(self) -> Body {
+    pub fn put_aside(&mut self) {
         self.file.read_nothing_ahead();
-        Body { aside: true, ..self }
+        self.aside = true;
     }
 }
 
@@ -340,6 +319,7 @@ impl Read for Body {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let most = into.len().min(crate::size(self.end - self.at));
         let read = self.file.read_at(&mut into[..most], self.at)?;
+        self.crc = crc32c::crc32c_append(self.crc, &into[..read]);
         if self.aside {
             self.file.release(self.at, offset(read));
         }

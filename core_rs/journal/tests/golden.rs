@@ -75,10 +75,11 @@ fn the_golden_journal_with_one_bit_changed_is_refused() {
 
 #[test]
 fn the_golden_snapshot_of_format_1_gives_its_body() {
-    let found = snapshot::newest(&golden(), JOURNAL).unwrap();
-    let snapshot = found.snapshot.unwrap();
-    let mut body = String::new();
-    snapshot.body().unwrap().read_to_string(&mut body).unwrap();
+    let found = snapshot::newest(&golden(), JOURNAL, |_, body| {
+        let mut text = String::new();
+        body.read_to_string(&mut text).map(|_| text).map_err(|error| error.to_string())
+    });
+    let (snapshot, body) = found.unwrap().snapshot.unwrap();
     assert_eq!(
         (snapshot.sequence, snapshot.state_hash, &body[..]),
         (60, 0x0123_4567_89AB_CDEF, "a golden body")

@@ -6,12 +6,11 @@ mod common;
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use common::TempDir;
 use lockstock_journal::disk::Disk;
 use lockstock_journal::disk::faulty::{FaultyDisk, Op};
-use lockstock_journal::snapshot::{Newest, Unusable, newest_on, write_on};
+use lockstock_journal::snapshot::{Body, Newest, Snapshot, Unusable, newest_on, write_on};
 use lockstock_journal::{JournalId, SnapshotError, snapshot};
 
 const JOURNAL: JournalId = [7; 16];
@@ -32,16 +31,25 @@ fn write(disk: &FaultyDisk, sequence: u64) -> Result<PathBuf, SnapshotError> {
     })
 }
 
-fn newest(disk: &FaultyDisk) -> Newest {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    newest_on(&disk, dir(), JOURNAL).unwrap()
+/// All of a body.
+fn all(_: &Snapshot, body: &mut Body) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    body.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn newest(disk: &FaultyDisk) -> Newest<Vec<u8>> {
+    newest_on(disk, dir(), JOURNAL, all).unwrap()
+}
+
+/// Its sequence, where there is one.
+fn newest_sequence(disk: &FaultyDisk) -> Option<u64> {
+    newest(disk).snapshot.map(|(found, _)| found.sequence)
 }
 
 fn assert_newest(disk: &FaultyDisk, sequence: u64) {
-    let found = newest(disk).snapshot.unwrap();
+    let (found, bytes) = newest(disk).snapshot.unwrap();
     assert_eq!((found.sequence, found.state_hash, found.journal_id), (sequence, sequence * 11, JOURNAL));
-    let mut bytes = Vec::new();
-    found.body().unwrap().read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes, body(sequence));
 }
 
@@ -79,7 +87,7 @@ fn a_crash_while_an_old_snapshot_is_given_back_leaves_two_that_are_whole() {
         disk.power_off_after(op);
         let _interrupted = write(&disk, 52);
         disk.crash(op);
-        let sequence = newest(&disk).snapshot.unwrap().sequence;
+        let sequence = newest_sequence(&disk).unwrap();
         assert_newest(&disk, sequence);
         assert!(disk.flip(&snapshot::path(dir(), sequence), 100, 1));
         assert_newest(&disk, sequence - 1);
@@ -96,7 +104,7 @@ fn a_snapshot_that_is_written_is_not_kept_in_memory() {
 #[test]
 fn the_newest_snapshot_is_found_and_two_are_kept() {
     let disk = FaultyDisk::new();
-    assert!(newest(&disk).snapshot.is_none());
+    assert_eq!(newest_sequence(&disk), None);
     for sequence in [3, 9, 25] {
         write(&disk, sequence).unwrap();
         assert_newest(&disk, sequence);
@@ -110,8 +118,8 @@ fn the_newest_snapshot_is_found_and_two_are_kept() {
 fn an_empty_body_is_a_snapshot() {
     let disk = FaultyDisk::new();
     write_on(&disk, dir(), JOURNAL, 1, 11, &mut |_| {}, |_| Ok(())).unwrap();
-    let found = newest(&disk).snapshot.unwrap();
-    assert_eq!((found.length, found.state_hash), (0, 11));
+    let (found, bytes) = newest(&disk).snapshot.unwrap();
+    assert_eq!((found.length, found.state_hash, bytes), (0, 11, Vec::new()));
 }
 
 #[test]
@@ -128,6 +136,33 @@ fn a_damaged_newest_snapshot_is_skipped_with_a_note_and_the_older_one_used() {
         assert_eq!(found.skipped, [snapshot::Skipped { path: path.clone(), why }], "flipped at {at}");
         assert_newest(&damaged, 1);
     }
+}
+
+#[test]
+fn the_checksum_is_of_the_whole_body_whatever_of_it_is_read() {
+    let disk = FaultyDisk::new();
+    let path = write(&disk, 9).unwrap();
+    let begin = |_: &Snapshot, body: &mut Body| {
+        let mut first = [0; 10];
+        body.read_exact(&mut first).map(|()| first).map_err(|error| error.to_string())
+    };
+    assert_eq!(snapshot::read_on(&disk, dir(), JOURNAL, 9, begin).unwrap(), body(9)[..10]);
+    assert!(disk.flip(&path, 9 * 100_000, 1));
+    let error = snapshot::read_on(&disk, dir(), JOURNAL, 9, begin).unwrap_err();
+    assert!(matches!(error, SnapshotError::Unusable { why: Unusable::Checksum, .. }), "{error}");
+}
+
+#[test]
+fn a_snapshot_of_whose_body_nothing_can_be_made_is_skipped_and_says_why() {
+    let disk = FaultyDisk::new();
+    write(&disk, 1).unwrap();
+    let path = write(&disk, 2).unwrap();
+    let found = newest_on(&disk, dir(), JOURNAL, |snapshot, body| {
+        if snapshot.sequence == 2 { Err("no state".to_owned()) } else { all(snapshot, body) }
+    })
+    .unwrap();
+    assert_eq!(found.skipped, [snapshot::Skipped { path, why: Unusable::Body("no state".to_owned()) }]);
+    assert_eq!(found.snapshot.unwrap().1, body(1));
 }
 
 #[test]
@@ -192,7 +227,7 @@ fn a_body_that_cannot_be_written_makes_no_snapshot() {
         Err(std::io::Error::other("the state cannot be written"))
     });
     assert!(failed.unwrap_err().to_string().contains("the state cannot be written"));
-    assert!(newest(&disk).snapshot.is_none());
+    assert_eq!(newest_sequence(&disk), None);
 }
 
 #[test]
@@ -213,7 +248,7 @@ fn a_crash_at_any_operation_leaves_a_whole_newest_snapshot() {
             disk.crash(seed);
             let found = newest(&disk);
             assert!(found.skipped.is_empty(), "op {op}, seed {seed}: {:?}", found.skipped);
-            let sequence = found.snapshot.unwrap().sequence;
+            let sequence = found.snapshot.unwrap().0.sequence;
             assert!(sequence == 2 || (sequence == 1 && !written), "op {op}, seed {seed}");
             assert_newest(&disk, sequence);
         }
@@ -229,11 +264,9 @@ fn on_the_real_disk_snapshots_are_written_listed_and_read() {
     }
     assert_eq!(snapshot::list(&temp.0).unwrap(), [4, 12]);
     assert_eq!(snapshot::newest_sequence(&temp.0).unwrap(), 12);
-    let mut bytes = Vec::new();
-    let newest = snapshot::newest(&temp.0, JOURNAL).unwrap().snapshot.unwrap();
-    newest.body().unwrap().read_to_end(&mut bytes).unwrap();
+    let (newest, bytes) = snapshot::newest(&temp.0, JOURNAL, all).unwrap().snapshot.unwrap();
     assert_eq!((newest.sequence, newest.state_hash, bytes), (12, 99, body(12)));
-    assert_eq!(snapshot::read(&temp.0, JOURNAL, 4).unwrap().sequence, 4);
-    let error = snapshot::read(&temp.0, [1; 16], 4).err().unwrap();
+    assert_eq!(snapshot::read(&temp.0, JOURNAL, 4, all).unwrap(), body(4));
+    let error = snapshot::read(&temp.0, [1; 16], 4, all).unwrap_err();
     assert!(matches!(error, SnapshotError::Unusable { why: Unusable::Foreign, .. }), "{error}");
 }

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 use lockstock_journal::disk::faulty::FaultyDisk;
 use lockstock_journal::disk::{Disk, DiskFile};
@@ -48,14 +47,15 @@ fn whole(bytes: &[u8], fitted: bool) {
     }
     let disk = FaultyDisk::new();
     disk.create(Path::new(FILE)).and_then(|file: Box<dyn DiskFile>| file.write_at(&bytes, 0)).unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(disk);
-    let newest = newest_on(&disk, Path::new("/snapshots"), [9; 16]).unwrap();
-    let Some(found) = newest.snapshot else {
+    let newest = newest_on(&disk, Path::new("/snapshots"), [9; 16], |_, body| {
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map(|_| bytes).map_err(|error| error.to_string())
+    });
+    let newest = newest.unwrap();
+    let Some((_, body)) = newest.snapshot else {
         assert_eq!(newest.skipped.len(), 1, "a file that cannot be used is said to be there");
         return;
     };
-    let mut body = Vec::new();
-    found.body().unwrap().read_to_end(&mut body).unwrap();
     assert_eq!(body, bytes[HEADER..], "what was checked is what is read");
     state(&body);
 }

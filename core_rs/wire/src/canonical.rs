@@ -164,9 +164,9 @@ impl<'a> Fields<'a> {
         Some(key >> WIRE_TYPE_BITS)
     }
 
-    /// How many bytes are not read yet.
-    pub const fn left(&self) -> usize {
-        self.rest.len()
+    /// What is not read yet.
+    pub const fn left(&self) -> &'a [u8] {
+        self.rest
     }
 }
 

@@ -10,6 +10,9 @@
 mod common;
 
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use common::{STOCK, Shop, answered, command, info_of, lock, lock_as, refused, request_id};
 use lockstock_stock::event::Operation;
@@ -132,6 +135,95 @@ fn a_request_without_an_id_gets_one_and_two_of_them_are_two_requests() {
     assert_eq!(ids.len(), 3);
     assert!(ids.iter().all(|id| lockstock_stock::check::key(id).is_ok()));
     assert_eq!(shop.available("PEN", "SH"), 43);
+}
+
+/// Waits once, for whoever looks again.
+async fn pause() {
+    let mut paused = false;
+    poll_fn(|_| if std::mem::replace(&mut paused, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// So many locks of one book, numbered.
+fn batch_of_locks(count: usize) -> Vec<u8> {
+    let commands = (0..count).map(|number| command(lock(&format!("order-{number}"), 1))).collect();
+    pb::ExecuteBatchRequest { commands }.encode_to_vec()
+}
+
+#[test]
+fn others_come_between_the_commands_of_a_long_batch_and_its_order_is_kept() {
+    let shop = Shop::of(&[("BOOK", "SH", 1_000_000)]);
+    let bytes = batch_of_locks(1_000);
+    let mut batch = pin!(shop.door.batch(&bytes, pause));
+    let mut between = Vec::new();
+    let called = loop {
+        match batch.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(called) => break called,
+            Poll::Pending => {
+                let other = lock(&format!("other-{}", between.len()), 1);
+                between.push(shop.call::<pb::Answer>("Lock", &other).unwrap().sequence);
+            }
+        }
+    };
+    let seen = called.seen;
+    shop.door.engine().wait_durable(seen).unwrap();
+    let results = pb::ExecuteBatchResponse::decode(&*shop.door.finish(called).unwrap()).unwrap().results;
+    let answers: Vec<_> = results.iter().map(answered).collect();
+    assert!(answers.iter().map(|it| it.owner.clone()).eq((0..1_000).map(|at| format!("order-{at}"))));
+    let sequences: Vec<i64> = answers.iter().map(|it| it.sequence).collect();
+    assert!(sequences.is_sorted());
+    let (first, last) = (sequences[0], sequences[999]);
+    assert_eq!(i64::try_from(seen).unwrap(), last);
+    let within = between.iter().filter(|it| (first..last).contains(it)).count();
+    assert!(within >= 1_000 / 64, "{within} of {} others within {first} to {last}", between.len());
+}
+
+#[test]
+fn of_a_batch_that_is_given_up_nothing_more_is_run() {
+    let shop = Shop::of(&[("BOOK", "SH", 1_000_000)]);
+    let locked = || 1_000_000 - shop.available("BOOK", "SH");
+    let bytes = batch_of_locks(1_000);
+    let mut batch = Box::pin(shop.door.batch(&bytes, pause));
+    while locked() == 0 {
+        assert!(batch.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(batch);
+    let done = locked();
+    assert!(done < 1_000);
+    let request = |at: i64| pb::GetReservationRequest { reservation_id: format!("order-{at}") };
+    shop.call::<pb::Reservation>("GetReservation", &request(done - 1)).unwrap();
+    let gone = shop.call::<pb::Reservation>("GetReservation", &request(done)).unwrap_err();
+    assert_eq!(info_of(&gone).reason, "RESERVATION_NOT_FOUND");
+}
+
+#[test]
+fn of_a_batch_with_a_command_that_cannot_be_read_none_is_run() {
+    let shop = Shop::of(&[("BOOK", "SH", 1_000_000)]);
+    let mut bytes = batch_of_locks(1_000);
+    // The last of them: a field of a length that is not there.
+    bytes.extend([0x0a, 2, 0x0a, 0x7f]);
+    let failure = shop.bytes(&format!("{STOCK}ExecuteBatch"), &bytes).unwrap_err();
+    assert_eq!(info_of(&failure).reason, "MALFORMED_MESSAGE");
+    assert_eq!(shop.available("BOOK", "SH"), 1_000_000);
+}
+
+#[test]
+fn commands_of_every_form_stand_in_a_batch_in_their_places() {
+    let shop = Shop::of(&[("BOOK", "SH", 1_000_000)]);
+    // Every third is written as nobody should: a field that nobody knows, behind the others.
+    let mut bytes = Vec::new();
+    for number in 0..1_000 {
+        let mut command = command(lock(&format!("order-{number}"), 1)).encode_to_vec();
+        if number % 3 == 0 {
+            command.extend([0xfa, 0x3f, 1, b'x']);
+        }
+        bytes.push(0x0a);
+        prost::encoding::encode_varint(command.len() as u64, &mut bytes);
+        bytes.extend(command);
+    }
+    let answer = shop.bytes(&format!("{STOCK}ExecuteBatch"), &bytes).unwrap();
+    let results = pb::ExecuteBatchResponse::decode(&*answer).unwrap().results;
+    let owners = results.iter().map(|result| answered(result).owner.clone());
+    assert!(owners.eq((0..1_000).map(|number| format!("order-{number}"))));
 }
 
 #[test]

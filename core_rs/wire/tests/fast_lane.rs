@@ -143,6 +143,26 @@ async fn both_doors_give_the_same_bytes_for_the_same_refusal() {
 }
 
 #[tokio::test]
+async fn whoever_comes_amid_a_long_batch_is_served_before_its_end() {
+    let shop = Shop::of(&[("BOOK", "SH", 1_000_000)]);
+    let lane = FastLane::serve(Arc::clone(&shop.door), "127.0.0.1:0", Settings::default(), None).unwrap();
+    let lane = Lane { shop, lane: Arc::new(lane) };
+    let (mut client, mut other) = (lane.client().await, lane.client().await);
+    let commands = (0..8_190).map(|number| command(lock(&format!("order-{number}"), 1))).collect();
+    let batch = tokio::spawn(async move { client.execute_batch(pb::ExecuteBatchRequest { commands }).await });
+    let mut between = Vec::new();
+    while !batch.is_finished() {
+        let request = lock(&format!("other-{}", between.len()), 1);
+        between.push(other.lock(request).await.unwrap().into_inner().sequence);
+    }
+    let results = batch.await.unwrap().unwrap().into_inner().results;
+    let sequences: Vec<i64> = results.iter().map(|result| answered(result).sequence).collect();
+    assert!(sequences.is_sorted());
+    let within = sequences[0]..sequences[8_189];
+    assert!(between.iter().any(|sequence| within.contains(sequence)), "{between:?} and {within:?}");
+}
+
+#[tokio::test]
 async fn a_batch_is_answered_in_order_each_command_by_itself() {
     let lane = Lane::open();
     let commands = (0..300).map(|at| command(lock(&format!("order-{at}"), 1))).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lockstock_journal::disk::faulty::FaultyDisk;
-use lockstock_journal::snapshot;
+use lockstock_journal::snapshot::{self, Body, Snapshot};
 use lockstock_stock::command::Command;
 use lockstock_stock::counters::Counter;
 use lockstock_stock::event::{Change, Event, Operation};
@@ -131,20 +131,27 @@ fn a_snapshot_whose_bytes_are_whole_and_whose_state_is_not_the_one_it_names_is_p
     let dir = tempfile::tempdir().unwrap();
     let shop = open(dir.path()).0.stocked(100);
     shop.done(lock("order", 1));
-    let info = shop.engine.snapshot_now().unwrap();
+    let older = shop.engine.snapshot_now().unwrap().sequence;
+    shop.done(lock("another", 1));
+    let newest = shop.engine.snapshot_now().unwrap().sequence;
     let (stands, journal) = (shop.stands(), shop.engine.journal_id());
     shop.engine.close().unwrap();
     drop(shop);
     let snapshots = Layout::of(dir.path()).snapshots;
-    let whole = snapshot::read(&snapshots, journal, info.sequence).unwrap();
-    let mut body = Vec::new();
-    whole.body().unwrap().read_to_end(&mut body).unwrap();
-    let another = whole.state_hash ^ 1;
-    snapshot::write(&snapshots, journal, info.sequence, another, |out| out.write_all(&body)).unwrap();
-    let (shop, recovery) = open(dir.path());
-    assert_eq!((recovery.snapshot_sequence, recovery.replayed), (0, stands.0));
-    assert_eq!(recovery.notes.len(), 1, "{:?}", recovery.notes);
-    assert_eq!(shop.stands(), stands);
+    let all = |file: &Snapshot, body: &mut Body| {
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        Ok((file.state_hash ^ 1, bytes))
+    };
+    for (broken, left) in [(newest, older), (older, 0)] {
+        let (another, body) = snapshot::read(&snapshots, journal, broken, all).unwrap();
+        snapshot::write(&snapshots, journal, broken, another, |out| out.write_all(&body)).unwrap();
+        let (shop, recovery) = open(dir.path());
+        assert_eq!((recovery.snapshot_sequence, recovery.replayed), (left, stands.0 - left));
+        let [.., note] = &recovery.notes[..] else { panic!("no note of {broken}") };
+        assert!(note.contains(&format!("{broken:020}.lks is passed over: it holds the state")), "{note}");
+        assert_eq!(shop.stands(), stands);
+    }
 }
 
 #[test]
@@ -219,11 +226,13 @@ fn after_a_start_the_snapshot_is_read_once_more_and_nothing_of_it_ahead_or_kept(
     let (shop, recovery) = try_open_on(config(dir.path()), Arc::new(disk.clone())).unwrap();
     assert!(recovery.snapshot_sequence > 0);
     let (written, held) = (disk.released(&path), disk.bytes(&path).unwrap().len() as u64);
+    assert_eq!(disk.read(&path), held, "at the start it is read once");
     assert!(!disk.reads_nothing_ahead(&path), "whoever starts has the disk to himself");
     shop.engine.snapshot_now().unwrap();
     assert!(disk.reads_nothing_ahead(&path));
     let body = held - 64;
     assert_eq!(disk.released(&path) - written, body);
+    assert_eq!(disk.read(&path), 2 * held);
 }
 
 #[test]

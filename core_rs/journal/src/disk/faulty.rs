@@ -67,6 +67,8 @@ struct Data {
     pending: Vec<Change>,
     /// Bytes of which the system was told that nobody will read them soon.
     released: u64,
+    /// Bytes that were read, as often as they were.
+    read: u64,
     /// Whether it was told to read nothing ahead.
     nothing_ahead: bool,
 }
@@ -206,6 +208,12 @@ impl FaultyDisk {
     pub fn released(&self, path: &Path) -> u64 {
         let world = self.world();
         world.names.get(path).and_then(|id| world.files.get(id)).map_or(0, |data| data.released)
+    }
+
+    /// The bytes of a file that were read, as often as they were.
+    pub fn read(&self, path: &Path) -> u64 {
+        let world = self.world();
+        world.names.get(path).and_then(|id| world.files.get(id)).map_or(0, |data| data.read)
     }
 
     /// Whether nothing of a file is to be read ahead.
@@ -450,11 +458,12 @@ impl DiskFile for FaultyFile {
     }
 
     fn read_at(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
-        let world = self.alive()?;
-        let data = world.files.get(&self.id).ok_or(io::ErrorKind::NotFound)?;
+        let mut world = self.alive()?;
+        let data = world.files.get_mut(&self.id).ok_or(io::ErrorKind::NotFound)?;
         let rest = data.visible.get(size(at)..).unwrap_or_default();
         let read = rest.len().min(into.len());
         into[..read].copy_from_slice(&rest[..read]);
+        data.read += offset(read);
         Ok(read)
     }
 

@@ -179,18 +179,6 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The commands of a batch, each read, of which there are so many; `None` where anything is not in canonical form.
-pub(crate) fn batch(count: usize, bytes: &[u8]) -> Option<Vec<Checked<Asked<'_>>>> {
-    const COMMANDS: u32 = 1;
-    let mut fields = Fields::of(bytes);
-    let mut commands = Vec::with_capacity(count);
-    while !fields.is_empty() {
-        let (_, command) = fields.delimited().filter(|(number, _)| *number == COMMANDS)?;
-        commands.push(Asked::of_command(command)?);
-    }
-    Some(commands)
-}
-
 /// A message in canonical form.
 pub(crate) fn rewritten<M: Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     M::decode(bytes).map(|message| message.encode_to_vec())

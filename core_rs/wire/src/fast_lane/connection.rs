@@ -32,6 +32,7 @@ use crate::door::Called;
 use crate::method::{self, Caller};
 
 const EXECUTE: &str = "/lockstock.v1.StockService/Execute";
+const EXECUTE_BATCH: &str = "/lockstock.v1.StockService/ExecuteBatch";
 
 /// Bytes a call may send before they are read, and a connection in all: a batch need not come in small sips.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -46,6 +47,8 @@ const RESET_BY_FAULT_MAX: usize = 1_024;
 const TOGETHER_MAX: usize = 256;
 /// ... and bytes of their messages from which on they are run at once: what waits to be run counts for no account.
 const TOGETHER_BYTES: usize = 64 << 10;
+/// A batch up to so many bytes, some 50 commands, runs at once; a longer one lets others pass.
+const SHORT_BATCH_BYTES: usize = 6 << 10;
 
 fn builder(settings: &Settings) -> Builder {
     let mut builder = Builder::new();
@@ -186,14 +189,16 @@ impl Connection {
         cx: &mut Context<'_>,
     ) {
         let wait = timeout(&head.headers);
-        let Poll::Ready(message) = arriving.poll_only(cx) else {
-            let (node, peer) = (Arc::clone(&self.node), self.peer.clone());
-            tokio::spawn(in_pieces(node, peer, head, wait, arriving, respond));
-            return;
+        let mut message = match arriving.poll_only(cx) {
+            Poll::Ready(Ok(message)) => Some(message),
+            Poll::Ready(Err(refused)) => return reply::answer(&mut respond, Err(refused), None),
+            Poll::Pending => None,
         };
-        let message = match message {
-            Ok(message) => message,
-            Err(refused) => return reply::answer(&mut respond, Err(refused), None),
+        let Some(message) = message.take_if(|message| !is_long(&head, message)) else {
+            let alone =
+                Alone { node: Arc::clone(&self.node), peer: self.peer.clone(), head, arriving, message };
+            tokio::spawn(alone.serve(wait, respond));
+            return;
         };
         if let Some(operation) = operation {
             self.ready_bytes += message.len();
@@ -314,6 +319,11 @@ fn call(node: &Node, peer: &Peer, head: &Parts, message: &Bytes) -> Result<(Call
     Ok((called, kept))
 }
 
+/// Whether others should be served while it runs.
+fn is_long(head: &Parts, message: &Bytes) -> bool {
+    message.len() > SHORT_BATCH_BYTES && head.uri.path() == EXECUTE_BATCH
+}
+
 /// Refused where the connection has too much that it does not take.
 fn unread(node: &Node, peer: &Peer) -> Result<(), Status> {
     let most = node.settings.unread_bytes_max;
@@ -329,34 +339,54 @@ fn deadline(wait: Option<Duration>) -> Option<Instant> {
     wait.and_then(|wait| Instant::now().checked_add(wait))
 }
 
-/// A call whose message comes in pieces.
-async fn in_pieces(
+/// A call that has a task of its own: its message comes in pieces, or it is long.
+struct Alone {
     node: Arc<Node>,
     peer: Peer,
     head: Parts,
-    wait: Option<Duration>,
-    mut arriving: Arriving,
-    mut respond: Respond,
-) {
-    let answer = async {
-        let message = poll_fn(|cx| arriving.poll_only(cx)).await?;
-        let (called, kept) = call(&node, &peer, &head, &message)?;
-        Ok((Arc::clone(&node).answer(called).await?, kept))
-    };
-    let in_time = async {
-        match wait {
-            Some(wait) => tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| Err(too_late())),
-            None => answer.await,
+    arriving: Arriving,
+    /// Where it is there already.
+    message: Option<Bytes>,
+}
+
+impl Alone {
+    async fn serve(self, wait: Option<Duration>, mut respond: Respond) {
+        let answer = self.answer();
+        let in_time = async {
+            match wait {
+                Some(wait) => tokio::time::timeout(wait, answer).await.unwrap_or_else(|_| Err(too_late())),
+                None => answer.await,
+            }
+        };
+        let answered = tokio::select! {
+            biased;
+            _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+            answered = in_time => answered,
+        };
+        match answered {
+            Ok((bytes, kept)) => reply::answer(&mut respond, Ok(bytes), kept),
+            Err(refused) => reply::answer(&mut respond, Err(refused), None),
         }
-    };
-    let answered = tokio::select! {
-        biased;
-        _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
-        answered = in_time => answered,
-    };
-    match answered {
-        Ok((bytes, kept)) => reply::answer(&mut respond, Ok(bytes), kept),
-        Err(refused) => reply::answer(&mut respond, Err(refused), None),
+    }
+
+    async fn answer(self) -> Result<(Vec<u8>, Option<Kept>), Status> {
+        let Self { node, peer, head, mut arriving, message } = self;
+        let message = match message {
+            Some(message) => message,
+            None => poll_fn(|cx| arriving.poll_only(cx)).await?,
+        };
+        let (called, kept) = if is_long(&head, &message) {
+            unread(&node, &peer)?;
+            // It may have to wait for its turn: until it has run it counts as what has not come in full.
+            let waits = peer.unfinished.keep(message.len());
+            let called = node.batch(&message).await;
+            drop((waits, message));
+            let kept = keep(&peer, &called);
+            (called, kept)
+        } else {
+            call(&node, &peer, &head, &message)?
+        };
+        Ok((node.answer(called).await?, kept))
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use lockstock_engine::Engine;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::Builder;
@@ -152,7 +152,7 @@ fn runtime(threads: usize, engine: Engine, waiters: Waiters) -> std::io::Result<
         builder.worker_threads(threads);
         builder
     };
-    builder.on_thread_park(move || waiters.before_sleep(&engine));
+    builder.on_thread_park(move || waiters.attend(&engine));
     builder.thread_name("lockstock-lane").enable_all().build()
 }
 
@@ -198,8 +198,17 @@ async fn run(
         (REFLECTION_SERVICE_ALPHA, Guest::new(reflection_alpha)),
     ];
     let (stopping, stopped_calls) = watch::channel(false);
-    let node =
-        Arc::new(Node { waiters: waiters.clone(), door, authorize, settings, stopping: stopped_calls });
+    // Where there are several threads, one is left to who asks for little.
+    let long = || Semaphore::new((settings.threads - 1).clamp(1, Semaphore::MAX_PERMITS));
+    let node = Arc::new(Node {
+        waiters: waiters.clone(),
+        door,
+        authorize,
+        batches: long(),
+        turns: long(),
+        stopping: stopped_calls,
+        settings,
+    });
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let signal = {
         let stopped = stopped.clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lockstock_stock::refusal::Refusal;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -22,6 +22,10 @@ pub(super) struct Node {
     pub authorize: Option<Arc<Authorize>>,
     pub waiters: Waiters,
     pub settings: Settings,
+    /// For long batches, one for each that may run at once: what is made of one on its way is kept until it has run.
+    pub batches: Semaphore,
+    /// For parts of long work, one for each that may run before others are served.
+    pub turns: Semaphore,
     /// Becomes true when the lane stops: streams end then.
     pub stopping: watch::Receiver<bool>,
 }
@@ -39,6 +43,21 @@ impl Node {
     pub fn overloaded(&self, name: &str, most: usize) -> Status {
         let limit = format!("{name} of this connection {most}");
         status(self.door.failure(&Refusal::Overloaded { limit }))
+    }
+
+    /// Has the door run a batch, with pauses.
+    pub async fn batch(&self, bytes: &[u8]) -> Called {
+        // Nobody closes it.
+        let _place = self.batches.acquire().await;
+        self.door.batch(bytes, || self.pause()).await
+    }
+
+    /// Between two parts of long work others are served: those who wait for the disk, for which this thread has to let go
+    /// of the processor, and those who have come meanwhile. Of all who pause one goes on at a time.
+    pub async fn pause(&self) {
+        let _turn = self.turns.acquire().await;
+        self.waiters.attend_if_due(self.door.engine());
+        tokio::task::yield_now().await;
     }
 
     /// The answer to a call whose turn has come, if it need not be read from the journal.

@@ -19,8 +19,8 @@ use super::request::Arriving;
 use super::waiters::Turn;
 use crate::door::Called;
 
-/// Commands run under one hold of the engine's lock, which takes no more either.
-const TOGETHER_MAX: usize = 256;
+/// Commands run together, some 200 us. Where more have come, others are served before the next.
+const TOGETHER_MAX: usize = 64;
 /// Bytes from which on results leave without waiting for more.
 const PIECE_BYTES: usize = 32 << 10;
 
@@ -28,8 +28,18 @@ const PIECE_BYTES: usize = 32 << 10;
 pub(super) async fn execute(node: Arc<Node>, peer: Peer, arriving: Arriving, mut respond: Respond) {
     // A caller that has gone away needs nothing.
     let Ok(out) = reply::begin(&mut respond) else { return };
-    let mut execution = Execution::new(node, peer, arriving, out);
-    poll_fn(|cx| execution.poll(cx)).await;
+    let mut execution = Execution::new(Arc::clone(&node), peer, arriving, out);
+    while poll_fn(|cx| execution.poll(cx)).await == Step::Paused {
+        node.pause().await;
+    }
+}
+
+/// What a stream has come to.
+#[derive(PartialEq)]
+enum Step {
+    /// More has come than is run at once.
+    Paused,
+    Ended,
 }
 
 /// Commands that were run together.
@@ -80,37 +90,39 @@ impl Execution {
         }
     }
 
-    /// Ready when the stream has ended.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if self.out.poll_reset(cx).is_ready() {
-            return Poll::Ready(());
+            return Poll::Ready(Step::Ended);
         }
         loop {
             let taken = self.take(cx);
-            let Ok(left) = self.leave(cx) else { return Poll::Ready(()) };
+            let Ok(left) = self.leave(cx) else { return Poll::Ready(Step::Ended) };
             if self.runs.is_empty()
                 && let Some(outcome) = self.end.take()
             {
                 let _ = reply::end(&mut self.out, outcome);
-                return Poll::Ready(());
+                return Poll::Ready(Step::Ended);
             }
-            if !taken && !left {
+            if taken == TOGETHER_MAX {
+                return Poll::Ready(Step::Paused);
+            }
+            if taken == 0 && !left {
                 return Poll::Pending;
             }
         }
     }
 
-    /// Takes the commands that have come and runs them; whether there were any, or the end.
-    fn take(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Takes the commands that have come and runs them; how many.
+    fn take(&mut self, cx: &mut Context<'_>) -> usize {
         if self.end.is_some() {
-            return false;
+            return 0;
         }
         if self.stop.as_mut().poll(cx).is_ready() {
             self.end = Some(Err(reply::status(self.node.door.abandoned())));
-            return true;
+            return 0;
         }
         if !self.has_room(cx) {
-            return false;
+            return 0;
         }
         let most = TOGETHER_MAX.min(self.node.settings.stream_window - self.in_flight.kept());
         let mut together = Vec::new();
@@ -123,13 +135,13 @@ impl Execution {
             }
         }
         if together.is_empty() {
-            return self.end.is_some();
+            return 0;
         }
         let called = self.node.door.execute(&together);
         let unread = self.peer.unread.keep(called.iter().map(Called::bytes).sum());
         let kept = Kept::from([unread, self.in_flight.keep(called.len())]);
         self.runs.push_back(Run { called: called.into_iter(), kept });
-        true
+        together.len()
     }
 
     /// Whether there is room for another command. Who takes no results is not asked for more.

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstock_engine::Engine;
 use lockstock_stock::ids::Sequence;
@@ -20,6 +20,9 @@ const SYNC_WAIT_MAX: Duration = Duration::from_micros(300);
 /// While syncs take no longer, who waits alone has them made on the lane's own thread. One that hangs is waited for once,
 /// with nothing else served; those behind it are the journal thread's again.
 const SYNC_QUICK_MAX: Duration = Duration::from_millis(1);
+
+/// So often long work is interrupted for those who wait for the disk.
+const ATTEND_EVERY: Duration = Duration::from_millis(1);
 
 /// The engine has failed: what is waited for will not become durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Queue {
     waiting: VecDeque<(Place, Waker)>,
     /// The number of the next place.
     next: u64,
+    /// When a thread of the lane last attended to those who wait.
+    attended: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -76,11 +81,21 @@ impl Waiters {
         }
     }
 
+    /// The same amid long work, if nobody has for a while: a thread that only computes would let the one that writes the
+    /// journal begin when its slice of the processor is over, and again when the disk is done, some milliseconds each.
+    pub fn attend_if_due(&self, engine: &Engine) {
+        let last = self.shared.queue.lock().attended;
+        if last.is_none_or(|last| last.elapsed() >= ATTEND_EVERY) {
+            self.attend(engine);
+        }
+    }
+
     /// What a thread of the lane does before it sleeps: nothing is left to run, so the journal may begin. Where one
     /// waits alone, this thread writes it: the way to another and back would be a tenth of what the disk takes.
-    pub fn before_sleep(&self, engine: &Engine) {
+    pub fn attend(&self, engine: &Engine) {
         let (first, alone) = {
-            let queue = self.shared.queue.lock();
+            let mut queue = self.shared.queue.lock();
+            queue.attended = Some(Instant::now());
             (queue.waiting.front().map(|((first, _), _)| *first), queue.waiting.len() == 1)
         };
         let Some(first) = first else { return };

@@ -500,7 +500,8 @@ class StockServiceServicer:
     def ExecuteBatch(self, request, context):
         """Up to 8,190 commands, each a step of its own with an answer of its own, in order. The call itself
         fails only when it cannot be read (TOO_MANY_COMMANDS, MALFORMED_MESSAGE) or the server is not
-        serving; a refused command is a Result with a status.
+        serving; a refused command is a Result with a status. Others are served between its commands; of a
+        long one that its caller gives up, or whose deadline passes, the rest may not be run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -109,7 +109,8 @@ class StockServiceStub:
     ExecuteBatch: _grpc.UnaryUnaryMultiCallable[_stock_pb2.ExecuteBatchRequest, _stock_pb2.ExecuteBatchResponse]
     """Up to 8,190 commands, each a step of its own with an answer of its own, in order. The call itself
     fails only when it cannot be read (TOO_MANY_COMMANDS, MALFORMED_MESSAGE) or the server is not
-    serving; a refused command is a Result with a status.
+    serving; a refused command is a Result with a status. Others are served between its commands; of a
+    long one that its caller gives up, or whose deadline passes, the rest may not be run.
     """
     Execute: _grpc.StreamStreamMultiCallable[_operations_pb2.Command, _operations_pb2.Result]
     """A stream of commands; the results come back in the same order. Ends when the caller has closed
@@ -218,7 +219,8 @@ class StockServiceAsyncStub(StockServiceStub):
     ExecuteBatch: _aio.UnaryUnaryMultiCallable[_stock_pb2.ExecuteBatchRequest, _stock_pb2.ExecuteBatchResponse]  # type: ignore[assignment]
     """Up to 8,190 commands, each a step of its own with an answer of its own, in order. The call itself
     fails only when it cannot be read (TOO_MANY_COMMANDS, MALFORMED_MESSAGE) or the server is not
-    serving; a refused command is a Result with a status.
+    serving; a refused command is a Result with a status. Others are served between its commands; of a
+    long one that its caller gives up, or whose deadline passes, the rest may not be run.
     """
     Execute: _aio.StreamStreamMultiCallable[_operations_pb2.Command, _operations_pb2.Result]  # type: ignore[assignment]
     """A stream of commands; the results come back in the same order. Ends when the caller has closed
@@ -534,7 +536,8 @@ class StockServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_stock_pb2.ExecuteBatchResponse, _abc.Awaitable[_stock_pb2.ExecuteBatchResponse]]:
         """Up to 8,190 commands, each a step of its own with an answer of its own, in order. The call itself
         fails only when it cannot be read (TOO_MANY_COMMANDS, MALFORMED_MESSAGE) or the server is not
-        serving; a refused command is a Result with a status.
+        serving; a refused command is a Result with a status. Others are served between its commands; of a
+        long one that its caller gives up, or whose deadline passes, the rest may not be run.
         """
 
     @_abc_1.abstractmethod

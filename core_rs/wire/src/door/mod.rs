@@ -1,28 +1,31 @@
 //! One function for both doors: bytes in, bytes out.
 
+mod arrived;
+mod reads;
+
+use std::future::ready;
+use std::pin::pin;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use lockstock_engine::{Engine, HOLD_COMMANDS_MAX};
+use lockstock_engine::Engine;
 use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
-use lockstock_stock::decide;
 use lockstock_stock::event::{Fingerprint, Operation};
 use lockstock_stock::ids::Sequence;
 use lockstock_stock::limits::COMMANDS_MAX;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Refusal;
-use lockstock_stock::state::State;
-use prost::encoding::{DecodeContext, decode_key, skip_field};
-use prost::{DecodeError, Message};
+use prost::Message;
 
-use crate::canonical::{Canonical as _, CheckAvailabilityRequest};
 use crate::decode::{self, Asked, Asks, Context, Planned, Step as OrderStep};
-use crate::encode::{self, Counters};
+use crate::encode;
 use crate::method::{self, Caller, Method};
 use crate::proto::lockstock::{internal::v1 as internal, v1};
 use crate::recall;
 use crate::request_id::RequestIds;
 use crate::status::{Failure, Statuses};
+use arrived::Reading;
 
 pub use crate::request_id::NoRandomness;
 
@@ -31,6 +34,10 @@ pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
 /// Room for the answer to a command of one line.
 const ANSWER_BYTES: usize = 256;
+
+/// Commands of a batch that are read at once, and that are run at once: either takes some 300 us.
+const READ_AT_ONCE: usize = 512;
+const RUN_AT_ONCE: usize = 64;
 
 /// A call that the engine has judged. Nothing of it may be sent before `seen` is durable.
 #[derive(Debug)]
@@ -153,28 +160,30 @@ impl Door {
     }
 
     /// Runs what arrived together: an operation's request, or a command, which names its operation itself.
-    fn together(&self, shape: Shape, asked: &[(Option<Operation>, &[u8])]) -> Vec<Called> {
-        let read: Vec<_> = asked.iter().map(|(operation, bytes)| read_one(*operation, bytes)).collect();
-        let of_another_form = asked.iter().zip(&read).filter(|(_, read)| read.is_none());
-        let rewritten: Vec<_> = of_another_form
-            .map(|((operation, bytes), _)| (*operation, rewrite_one(*operation, bytes)))
-            .collect();
-        let mut rewritten = rewritten.iter().map(|(operation, bytes)| {
-            let bytes = bytes.as_deref().map_err(Refusal::clone)?;
-            decode::reread(bytes, |bytes| read_one(*operation, bytes)).flatten()
-        });
-        let asked: Vec<_> = read.into_iter().filter_map(|read| read.or_else(|| rewritten.next())).collect();
+    fn together(&self, shape: Shape, arrived: &[(Option<Operation>, &[u8])]) -> Vec<Called> {
+        let mut reading = Reading::of(arrived.len());
+        for (operation, bytes) in arrived {
+            reading.push(*operation, bytes);
+        }
+        let (read, rewritten) = reading.done();
+        let asked = arrived::merged(read, &rewritten);
         let mut all = Vec::with_capacity(asked.len());
         let seen = self.operations(&asked, &mut |came| {
             // For those that saw the state it is told at the end how much of it.
             let seen = if matches!(came, Came::Unseen(_)) { 0 } else { Sequence::MAX };
-            let mut written = Written::into(shape, Vec::with_capacity(ANSWER_BYTES));
+            let mut written = Written::into(shape, room_for(1));
             all.push(Called { seen, reply: self.write(came, &mut written).map(|()| written) });
         });
         for called in &mut all {
             called.seen = called.seen.min(seen);
         }
         all
+    }
+
+    /// Runs a batch, a few commands at a time; `pause` is waited for in between, by who has others to serve. A command
+    /// that was not run when the caller gives up is not run at all.
+    pub async fn batch<P: Future<Output = ()>>(&self, bytes: &[u8], pause: impl Fn() -> P) -> Called {
+        self.run_batch(bytes, pause).await.unwrap_or_else(|refusal| self.refuse(&refusal))
     }
 
     /// The answer to a call, once what it saw is durable.
@@ -235,7 +244,7 @@ impl Door {
                 let asked = decode::read(bytes, &mut room, read, rewrite).flatten();
                 Ok(self.run(Shape::Result, &[asked]))
             }
-            Method::ExecuteBatch => self.run_batch(bytes),
+            Method::ExecuteBatch => at_once(self.run_batch(bytes, || ready(()))),
             Method::GetStock => self.get_stock(&read(bytes)?),
             Method::BatchGetStock => self.batch_get_stock(&read(bytes)?),
             Method::GetSalesStock => self.get_sales_stock(&read(bytes)?),
@@ -257,25 +266,41 @@ impl Door {
     }
 
     fn run<A: Asks>(&self, shape: Shape, asked: &[Result<A, Refusal>]) -> Called {
-        self.called(shape, ANSWER_BYTES, |tell| self.operations(asked, tell))
+        self.called(shape, |tell| self.operations(asked, tell))
     }
 
-    /// A hold's worth of commands goes all the way from message to result before the next: what is made of them
-    /// on the way is small, and the memory of one serves the next.
-    fn run_batch(&self, bytes: &[u8]) -> Result<Called, Refusal> {
-        let count = checked_count(bytes)?;
-        let mut room = Vec::new();
-        let rewrite = decode::rewritten::<v1::ExecuteBatchRequest>;
-        let commands = decode::read(bytes, &mut room, |bytes| decode::batch(count, bytes), rewrite)?;
-        Ok(self.called(Shape::Results, commands.len() * ANSWER_BYTES, |tell| {
-            let holds = commands.chunks(HOLD_COMMANDS_MAX);
-            holds.map(|asked| self.operations(asked, tell)).fold(0, Sequence::max)
-        }))
+    /// Nothing is run before all of it could be read. Then a few commands at a time go all the way from message to result
+    /// before the next: what is made of them on the way is small, and the memory of one serves the next.
+    async fn run_batch<P: Future<Output = ()>>(
+        &self,
+        bytes: &[u8],
+        pause: impl Fn() -> P,
+    ) -> Result<Called, Refusal> {
+        check_length(bytes)?;
+        let commands = arrived::commands(bytes)?;
+        let mut reading = Reading::of(commands.len());
+        for (number, some) in commands.chunks(READ_AT_ONCE).enumerate() {
+            if number > 0 {
+                pause().await;
+            }
+            for bytes in some {
+                reading.push(None, bytes);
+            }
+            reading.check()?;
+        }
+        let (read, rewritten) = reading.done();
+        let asked = arrived::merged(read, &rewritten);
+        let (mut seen, mut reply) = (0, Ok(Written::into(Shape::Results, room_for(asked.len()))));
+        for some in asked.chunks(RUN_AT_ONCE) {
+            pause().await;
+            seen = seen.max(self.operations(some, &mut |came| self.note(came, &mut reply)));
+        }
+        Ok(Called { seen, reply })
     }
 
     fn put(&self, shape: Shape, changes: &[internal::PutDocumentsRequest]) -> Called {
         let again = |change: &_| Ok((Operation::PutDocuments, decode::fingerprint_of_change(change)));
-        self.called(shape, ANSWER_BYTES, |tell| self.ask(changes, decode::change, again, tell))
+        self.called(shape, |tell| self.ask(changes, decode::change, again, tell))
     }
 
     fn operations<A: Asks>(&self, asked: &[Result<A, Refusal>], tell: &mut dyn FnMut(Came<'_>)) -> Sequence {
@@ -317,22 +342,20 @@ impl Door {
         })
     }
 
-    /// Runs commands, and writes what came of them while the disk is busy.
-    fn called(
-        &self,
-        shape: Shape,
-        room: usize,
-        run: impl FnOnce(&mut dyn FnMut(Came<'_>)) -> Sequence,
-    ) -> Called {
-        let mut reply = Ok(Written::into(shape, Vec::with_capacity(room)));
-        let seen = run(&mut |came| {
-            if let Ok(written) = &mut reply
-                && let Err(failure) = self.write(came, written)
-            {
-                reply = Err(failure);
-            }
-        });
+    /// Runs one command, and writes what came of it while the disk is busy.
+    fn called(&self, shape: Shape, run: impl FnOnce(&mut dyn FnMut(Came<'_>)) -> Sequence) -> Called {
+        let mut reply = Ok(Written::into(shape, room_for(1)));
+        let seen = run(&mut |came| self.note(came, &mut reply));
         Called { seen, reply }
+    }
+
+    /// Writes what came of a command behind what came of those before, where none of them has failed the call.
+    fn note(&self, came: Came<'_>, reply: &mut Result<Written, Failure>) {
+        if let Ok(written) = reply
+            && let Err(failure) = self.write(came, written)
+        {
+            *reply = Err(failure);
+        }
     }
 
     fn write(&self, came: Came<'_>, to: &mut Written) -> Result<(), Failure> {
@@ -390,78 +413,6 @@ impl Door {
         let result = internal::PutDocumentsResult { result: Some(result), replayed, documents };
         out.append(&mut result.encode_to_vec());
     }
-
-    fn get_stock(&self, request: &v1::GetStockRequest) -> Result<Called, Refusal> {
-        let (sku, warehouses) = decode::stock(request)?;
-        Ok(self.show_counters(&[sku], warehouses, Counters::stock))
-    }
-
-    fn batch_get_stock(&self, request: &v1::BatchGetStockRequest) -> Result<Called, Refusal> {
-        Ok(self.show_counters(decode::skus(&request.skus)?, &[], Counters::stocks))
-    }
-
-    fn get_sales_stock(&self, request: &v1::GetSalesStockRequest) -> Result<Called, Refusal> {
-        let (skus, channel) = decode::sales(request)?;
-        Ok(self.show_read(self.engine.read(|state, _| encode::sales(state, skus, channel))))
-    }
-
-    fn get_dispatch_stock(&self, request: &v1::GetDispatchStockRequest) -> Result<Called, Refusal> {
-        let (skus, place) = decode::dispatch(request)?;
-        Ok(self.show_read(self.engine.read(|state, _| encode::dispatch(state, skus, place))))
-    }
-
-    fn get_warehouse_stock(&self, request: &v1::GetWarehouseStockRequest) -> Result<Called, Refusal> {
-        let (skus, warehouses) = decode::warehouse_layer(request)?;
-        Ok(self.show_counters(skus, warehouses, Counters::warehouse_layer))
-    }
-
-    /// Copies counters under the engine's lock and makes the message after it.
-    fn show_counters<M: Message, S: AsRef<str>>(
-        &self,
-        skus: &[S],
-        warehouses: &[String],
-        message: fn(Counters) -> M,
-    ) -> Called {
-        let (copied, seen) = self.engine.read(|state, _| encode::counters(state, skus, warehouses));
-        self.show_read((copied.map(message), seen))
-    }
-
-    fn get_reservation(&self, request: &v1::GetReservationRequest) -> Result<Called, Refusal> {
-        let id = decode::reservation_id(request)?;
-        Ok(self.show_read(self.engine.read(|state, _| encode::reservation(state, id))))
-    }
-
-    fn check_availability(&self, bytes: &[u8]) -> Result<Called, Refusal> {
-        let mut room = Vec::new();
-        let rewrite = decode::rewritten::<v1::CheckAvailabilityRequest>;
-        let request = decode::read(bytes, &mut room, CheckAvailabilityRequest::read, rewrite)?;
-        let demand = decode::availability(&request)?;
-        Ok(self.show_read(
-            self.engine
-                .read(|state, now| encode::availability(state, decide::availability(state, now, &demand))),
-        ))
-    }
-
-    fn list_documents(&self, request: &internal::ListDocumentsRequest) -> Result<Called, Refusal> {
-        let asked = decode::listing(request)?;
-        Ok(self.show_read(self.engine.read(|state, _| {
-            Ok::<_, Refusal>(encode::documents(state, asked.kind, asked.after, asked.limit, asked.only))
-        })))
-    }
-
-    fn get_documents(&self, request: &internal::GetDocumentsRequest) -> Result<Called, Refusal> {
-        let (kind, ids) = decode::named(request)?;
-        let read = |state: &State| Ok::<_, Refusal>(encode::named_documents(state, kind, ids));
-        Ok(self.show_read(self.engine.read(|state, _| read(state))))
-    }
-
-    fn show_read<M: Message>(&self, (read, seen): (Result<M, Refusal>, Sequence)) -> Called {
-        let reply = match read {
-            Ok(message) => Ok(Written::into(Shape::Answer, message.encode_to_vec())),
-            Err(refusal) => Err(self.statuses.failure(&refusal)),
-        };
-        Called { seen, reply }
-    }
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), Refusal> {
@@ -475,41 +426,16 @@ fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
     M::decode(bytes).map_err(|error| decode::malformed(&error))
 }
 
-/// One operation; `None` where it is to be brought into canonical form first.
-fn read_one(operation: Option<Operation>, bytes: &[u8]) -> Option<Result<Asked<'_>, Refusal>> {
-    if let Err(refusal) = check_length(bytes) {
-        return Some(Err(refusal));
-    }
-    match operation {
-        Some(operation) => Asked::read(operation, bytes).map(Ok),
-        None => Asked::of_command(bytes),
-    }
+fn room_for(answers: usize) -> Vec<u8> {
+    Vec::with_capacity(answers * ANSWER_BYTES)
 }
 
-fn rewrite_one(operation: Option<Operation>, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
-    match operation {
-        Some(operation) => Asked::rewrite(operation, bytes),
-        None => decode::rewritten::<v1::Command>(bytes),
+/// What comes of a future that nobody makes wait.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(outcome) = future.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            return outcome;
+        }
     }
-    .map_err(|error| decode::malformed(&error))
-}
-
-/// The commands of a batch are counted before anything is made of them.
-fn checked_count(bytes: &[u8]) -> Result<usize, Refusal> {
-    match count(bytes).map_err(|error| decode::malformed(&error))? {
-        0 => Err(Refusal::FieldRequired { field: "commands".to_owned() }),
-        count @ 1..=COMMANDS_MAX => Ok(count),
-        _ => Err(Refusal::TooManyCommands { limit: COMMANDS_MAX }),
-    }
-}
-
-fn count(mut bytes: &[u8]) -> Result<usize, DecodeError> {
-    const COMMANDS: u32 = 1;
-    let mut commands = 0;
-    while !bytes.is_empty() {
-        let (number, wire) = decode_key(&mut bytes)?;
-        skip_field(wire, number, &mut bytes, DecodeContext::default())?;
-        commands += usize::from(number == COMMANDS);
-    }
-    Ok(commands)
 }
