@@ -148,7 +148,7 @@ _HOT = "unary lock, durable, hot SKU, 50 in flight on one connection"
 _STREAMS = "single locks over 16 streams, 16 in flight"
 _REDIS, _MEMORY = ("redis", "lock"), ("redis-memory", "lock")
 _BATCHES_WHY = (
-    "A command takes some 11,400 instructions from its bytes to its answer's: 5,900 are the state machine, which"
+    "A command takes some 11,000 instructions from its bytes to its answer's: 5,900 are the state machine, which"
     " decides, applies and asserts every identity it touches, and alone is the floor above; the others read the"
     " message, tell it from a reused request id, and write record and answer."
 )
