@@ -32,7 +32,7 @@ use crate::shared::Shared;
 use crate::status::Status;
 
 /// Commands that one hold of the engine's lock runs at most ...
-pub const HOLD_COMMANDS_MAX: usize = 256;
+const HOLD_COMMANDS_MAX: usize = 256;
 /// ... and how long it lasts at most: a large batch never stalls a buyer.
 const HOLD_TIME_MAX: Duration = Duration::from_micros(100);
 

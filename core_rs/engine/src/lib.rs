@@ -35,7 +35,7 @@ pub use admission::EARLY_PERCENT;
 pub use buyer::KeyError;
 pub use config::{Config, Layout};
 pub use desk::{SnapshotError, SnapshotInfo};
-pub use engine::{Engine, Executed, HOLD_COMMANDS_MAX};
+pub use engine::{Engine, Executed};
 pub use failure::Failed;
 pub use lockstock_journal::Durability;
 pub use metrics::Metrics;
