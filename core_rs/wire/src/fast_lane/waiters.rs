@@ -86,13 +86,18 @@ impl Waiters {
     pub fn attend_if_due(&self, engine: &Engine) {
         let last = self.shared.queue.lock().attended;
         if last.is_none_or(|last| last.elapsed() >= ATTEND_EVERY) {
-            self.attend(engine);
+            // Not written by this thread: a change of segments would hold up everybody, not only those who wait for it.
+            self.wait_for_the_disk(engine, false);
         }
     }
 
     /// What a thread of the lane does before it sleeps: nothing is left to run, so the journal may begin. Where one
     /// waits alone, this thread writes it: the way to another and back would be a tenth of what the disk takes.
     pub fn attend(&self, engine: &Engine) {
+        self.wait_for_the_disk(engine, true);
+    }
+
+    fn wait_for_the_disk(&self, engine: &Engine, may_write: bool) {
         let (first, alone) = {
             let mut queue = self.shared.queue.lock();
             queue.attended = Some(Instant::now());
@@ -100,7 +105,7 @@ impl Waiters {
         };
         let Some(first) = first else { return };
         self.shared.attended.store(true, Ordering::SeqCst);
-        if alone {
+        if alone && may_write {
             engine.journal_here(SYNC_QUICK_MAX);
         }
         engine.wait_durable_for(first, SYNC_WAIT_MAX);
