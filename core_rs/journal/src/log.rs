@@ -9,7 +9,7 @@ use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::frame::{self, Fresh, Place};
 use crate::recover::{self, Recovered, Tail};
 use crate::segment::{self, Header};
-use crate::spare::{Prepared, Spare};
+use crate::spare::{Next, Prepared, Spare};
 use crate::{
     BATCH_BYTES_MAX, BLOCK, IoError, JournalId, LogError, OpenError, SEGMENT_BYTES_DEFAULT,
     SEGMENT_BYTES_MIN, Sequence, block_ceil, block_floor, offset, size,
@@ -206,9 +206,10 @@ impl Segments {
         if self.options.durability == Durability::Sync || self.unsynced >= ASYNC_BYTES {
             self.sync_frames()?;
         }
-        if self.options.prepare_ahead && self.end > self.header.bytes / 2 {
-            let bytes = block_ceil(self.options.segment_bytes);
-            self.spare.begin(&self.options.disk, &self.dir, self.header.index + 1, bytes);
+        if self.options.prepare_ahead {
+            let (index, bytes) = (self.header.index + 1, block_ceil(self.options.segment_bytes));
+            let next = Next { disk: &self.options.disk, dir: &self.dir, index, bytes };
+            self.spare.keep_up(self.end, self.header.bytes, &next);
         }
         Ok(())
     }

@@ -272,7 +272,13 @@ impl<'a> Phase<'a> {
 
     fn wait(&self, pace: Option<&Pace>) -> Nanos {
         let now = self.now();
-        let edge = if self.readings.is_empty() { self.window.begin } else { self.window.end };
+        // With nothing more to read or send, only answers are waited for: a generator that spun there while it goes
+        // first on its core kept what ends a sync from running, and waited a second for its last answer.
+        let edge = match self.readings.len() {
+            0 => self.window.begin,
+            1 => self.window.end,
+            _ => Nanos::MAX,
+        };
         let mut until = edge.saturating_sub(now).min(WAIT_MAX);
         if let Some(pace) = pace
             && self.sending()
