@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import combinations
 
 EXACT_CANDIDATES = 16
@@ -33,7 +34,7 @@ def route(
         granted.append((line, sku, grant))
         if grant < units:
             refused.append([line, units - grant])
-    positions, exact = fewest(needs, offers)
+    positions, exact = fewest(needs, offers, max_parcels or sys.maxsize)
     if max_parcels and len(positions) > max_parcels:
         return json.dumps({"parcels_needed": len(positions)})
     return json.dumps({"takes": takes(granted, positions, offers), "refused": refused, "split_exact": exact})
@@ -62,21 +63,32 @@ def useful_positions(needs: list[int], offers: Offers) -> list[int]:
     return sorted({at for need, row in zip(needs, offers, strict=True) if need for at, _ in row})
 
 
-def fewest(needs: list[int], offers: Offers) -> tuple[tuple[int, ...], bool]:
-    """Exact as far as it is promised, greedy in plan order beyond."""
+def fewest(needs: list[int], offers: Offers, most: int) -> tuple[tuple[int, ...], bool]:
+    """Exact as far as it is promised, greedy beyond: in plan order; where that makes more than `most`, the fullest
+    first, if these are fewer."""
     useful = useful_positions(needs, offers)
     parcels = EXACT_PARCELS if len(useful) <= EXACT_CANDIDATES else 1
     found = exhaustive(needs, offers, parcels)
     if found is not None:
         return found, True
+    chosen = greedy(needs, offers, useful)
+    if len(chosen) > most:
+        helps = {at: sum(min(n, dict(row).get(at, 0)) for n, row in zip(needs, offers, strict=True)) for at in useful}
+        fullest = greedy(needs, offers, sorted(useful, key=lambda at: -helps[at]))
+        chosen = min(chosen, sorted(fullest), key=len)
+    return tuple(chosen), False
+
+
+def greedy(needs: list[int], offers: Offers, order: list[int]) -> list[int]:
+    """Who gives something that is still missing, in this order."""
     chosen: list[int] = []
     left = list(needs)
-    for position in useful:
+    for position in order:
         gives = [min(need, dict(row).get(position, 0)) for need, row in zip(left, offers, strict=True)]
         if any(gives):
             chosen.append(position)
         left = [need - given for need, given in zip(left, gives, strict=True)]
-    return tuple(chosen), False
+    return chosen
 
 
 def takes(granted: list[tuple[int, int, int]], positions: tuple[int, ...], offers: Offers) -> list[list[int]]:

@@ -11,7 +11,7 @@ use lockstock_journal::disk::Disk;
 use lockstock_stock::answer::View;
 use lockstock_stock::command::Request;
 use lockstock_stock::event::{Event, Fingerprint};
-use lockstock_stock::ids::{Micros, Sequence};
+use lockstock_stock::ids::{Micros, RequestKey, Sequence};
 use lockstock_stock::limits::Limits;
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Refusal;
@@ -91,6 +91,11 @@ impl Owner {
     }
 }
 
+/// Whether what a command is refused with may last: until somebody thaws the engine, or makes room on the disk.
+const fn lasts(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Frozen {} | Refusal::DiskLow { .. })
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
         self.close();
@@ -148,6 +153,7 @@ impl Engine {
             let load = Load { records: load.records.saturating_add(ahead), ..load };
             match shared.admission.judge(request.command.promises(), load) {
                 Ok(()) => ahead += 1,
+                Err(refusal) if lasts(&refusal) && self.knows(request.key) => ahead += 1,
                 Err(refusal) => {
                     shared.meters.refusal(refusal.reason());
                     *judged = Err(refusal);
@@ -155,6 +161,11 @@ impl Engine {
             }
         }
         shared.waiting.fetch_add(ahead, Ordering::Relaxed);
+    }
+
+    /// Whether a command with this key was run before: what came of it is told whoever else is let in.
+    fn knows(&self, key: RequestKey) -> bool {
+        key != 0 && self.shared().core.lock().state().known_key(key).is_some()
     }
 
     /// One hold of the lock; the newest sequence it saw.

@@ -158,12 +158,14 @@ impl Machine {
             let same = known.digest == request.fingerprint.digest;
             return Some(Reply::Known { sequence: known.sequence, same });
         }
-        // Nothing was ever forgotten while the horizon is zero.
-        if horizon > 0 && stamp <= horizon {
-            Some(Reply::Refused(Refusal::RequestTooOld { horizon }))
-        } else {
-            None
-        }
+        // Who sends a key that is forgotten as soon as it is used could not ask again what came of it.
+        let horizon = horizon.max(self.retained_from(now).saturating_sub(1));
+        (stamp <= horizon).then_some(Reply::Refused(Refusal::RequestTooOld { horizon }))
+    }
+
+    /// Request ids with older stamps may be forgotten.
+    fn retained_from(&self, now: Micros) -> u64 {
+        in_ms(now.saturating_sub(self.limits.key_retention))
     }
 
     fn run(
@@ -267,7 +269,7 @@ impl Machine {
     fn horizon(&self, now: Micros, sweeping: bool) -> Option<u64> {
         let keys = || self.state.keys.iter().map(|(key, _)| stamp_ms(key));
         let (oldest, _) = self.state.keys.first()?;
-        let retained_from = in_ms(now.saturating_sub(self.limits.key_retention));
+        let retained_from = self.retained_from(now);
         let slack = if sweeping { 0 } else { FORGET_SLACK_MS };
         let count = self.state.known_keys();
         if count > self.limits.keys_max {

@@ -55,7 +55,7 @@ fn where_it_is_promised_exact_the_choice_is_the_best_of_all_sets() {
         let most = rng.pick(&[3, 8, 16]);
         let drawn = draw(&mut rng, warehouses, most);
         let best = routing::best(&drawn.wanted, &drawn.shelves, EXACT_PARCELS_MAX);
-        match (choose(&needs(&drawn)), best) {
+        match (choose(&needs(&drawn), usize::MAX), best) {
             (Some(parcels), Some(best)) => {
                 assert_eq!((parcels.positions, parcels.exact), (best.clone(), true), "round {round}");
                 split += usize::from(best.len() > 1);
@@ -88,8 +88,9 @@ fn beyond_sixteen_candidates_one_parcel_is_exact_and_a_split_says_that_it_is_gre
             // Every warehouse is a useful candidate.
             shelf.insert(0, shelf[&0].max(1));
         }
-        let expected = routing::choose(&drawn.wanted, &drawn.shelves);
-        let Some(parcels) = choose(&needs(&drawn)) else {
+        let parcels_max = rng.pick(&[2, 4, usize::MAX]);
+        let expected = routing::choose(&drawn.wanted, &drawn.shelves, parcels_max);
+        let Some(parcels) = choose(&needs(&drawn), parcels_max) else {
             assert_eq!(expected, None, "round {round}");
             continue;
         };
@@ -101,6 +102,32 @@ fn beyond_sixteen_candidates_one_parcel_is_exact_and_a_split_says_that_it_is_gre
         greedy += usize::from(!parcels.exact);
     }
     assert!(alone > 50 && greedy > 50, "{alone} alone, {greedy} greedy");
+}
+
+#[test]
+fn of_one_sku_no_split_is_refused_that_fits_into_the_parcels() {
+    let mut rng = Rng::new(7);
+    let mut found = 0;
+    for round in 0..2_000 {
+        let warehouses = 2 + rng.below(40);
+        let offers: Vec<(usize, i64)> = (0..warehouses).map(|at| (at, rng.between(1, 6))).collect();
+        let units = rng.between(1, 20);
+        let mut fullest: Vec<i64> = offers.iter().map(|(_, units)| *units).collect();
+        fullest.sort_unstable_by_key(|units| -units);
+        let fewest = (1..=warehouses).find(|count| fullest[..*count].iter().sum::<i64>() >= units);
+        let most = 1 + rng.below(6);
+        let parcels = choose(&[Need { units, offers }], most);
+        assert_eq!(parcels.is_some(), fewest.is_some(), "round {round}");
+        if let (Some(parcels), Some(fewest)) = (parcels, fewest) {
+            let needed = parcels.positions.len();
+            assert!(
+                if needed <= most { fewest <= needed } else { fewest == needed },
+                "round {round}: {needed}"
+            );
+            found += usize::from(!parcels.exact && needed <= most);
+        }
+    }
+    assert!(found > 100, "{found}");
 }
 
 const SKUS: [&str; 4] = ["apple", "bread", "candle", "drum"];
@@ -140,7 +167,8 @@ fn a_lock_takes_all_it_can_from_the_earlier_of_the_chosen_warehouses() {
         let warehouses = 2 + rng.below(7);
         let drawn = draw(&mut rng, warehouses, 9);
         let max_parcels = u32::try_from(rng.below(4)).unwrap();
-        let choice = routing::choose(&drawn.wanted, &drawn.shelves);
+        let most = if max_parcels == 0 { usize::MAX } else { usize::try_from(max_parcels).unwrap() };
+        let choice = routing::choose(&drawn.wanted, &drawn.shelves, most);
         let (shop, reply) = lock_over(&drawn, max_parcels);
         match reply {
             Reply::Done(answer) => {

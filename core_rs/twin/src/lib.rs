@@ -127,8 +127,9 @@ impl Twin {
             return Verdict::Known { same: *digest == request.fingerprint.digest };
         }
         let now_ms = u64::try_from(now / 1_000).unwrap();
+        let retained_from_ms = u64::try_from((now - self.limits.key_retention).max(0) / 1_000).unwrap();
         for (broken, reason) in [
-            (stamp <= horizon_ms, Reason::RequestTooOld),
+            (stamp <= horizon_ms || stamp < retained_from_ms, Reason::RequestTooOld),
             (stamp > now_ms + KEY_AHEAD_MS_MAX, Reason::RequestIdAhead),
         ] {
             if broken {

@@ -1,5 +1,6 @@
 //! Locks and orders, and what becomes of them: unlock, deduct, cancel, extend, amend.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use lockstock_stock::command::WarehouseState::Active;
@@ -191,25 +192,27 @@ impl Attempt<'_> {
         if !self.unless(!order.refund_due, Reason::RefundDue) {
             return;
         }
-        let late = order.sum(|line| line.locked) == 0 && order.sum(|line| line.expired) > 0;
-        let promised = |line: &Line| if late { line.expired } else { line.locked };
-        let parts = self.parts(&order, &what.parts, |line| promised(line) + line.wanted);
+        let waiting = |line: &Line| line.locked + line.expired + line.wanted;
+        let parts = self.parts(&order, &what.parts, waiting);
         if !self.clean() {
             return;
         }
-        if late {
-            return self.deduct_late(&order, what, &parts);
-        }
-        let wanted: Parts = parts
+        // What is paid is taken from what is locked, then from what has expired, then from what is wanted.
+        let unlocked: Parts = parts
             .iter()
             .map(|(at, units)| (*at, units - units.min(&order.lines[*at].locked)))
             .filter(|(_, units)| *units > 0)
             .collect();
-        let shipping = used(&order, |held| held.locked + held.allocated + held.picking > 0);
-        let terms = Terms { shipping: &shipping, ..Terms::whole(&order.source, order.max_parcels) };
-        let Some(takes) = self.try_route(&order, &wanted, &terms) else {
-            return self.sold_out(what.reservation, Outcome::SoldOut);
+        let mut expired: Vec<Units> = vec![0; order.lines.len()];
+        for (at, units) in &unlocked {
+            expired[*at] = *units.min(&order.lines[*at].expired);
+        }
+        let again = expired.iter().any(|units| *units > 0);
+        let Some(takes) = self.find(&order, &unlocked, again) else {
+            let outcome = if again { Outcome::ExpiredSoldOut } else { Outcome::SoldOut };
+            return self.sold_out(what.reservation, outcome);
         };
+        self.done.outcome = if again { Outcome::Relocked } else { Outcome::Done };
         for (at, units) in parts {
             let units = units.min(order.lines[at].locked);
             let mut rest = units;
@@ -234,25 +237,6 @@ impl Attempt<'_> {
             pool.pool_locked -= units;
             pool.pool_sold += units;
         }
-        for take in takes {
-            self.grant(what.reservation, &take, true);
-            self.world.line(what.reservation, take.line).wanted -= take.units;
-        }
-    }
-
-    /// After the deadline: the same quantities again, and what is wanted, the old warehouses first, all or
-    /// none.
-    fn deduct_late(&mut self, order: &Reservation, what: &Selection<'static>, parts: &Parts) {
-        let mut expired: Vec<Units> = vec![0; order.lines.len()];
-        for (at, units) in parts {
-            expired[*at] = *units.min(&order.lines[*at].expired);
-        }
-        let again = expired.iter().any(|units| *units > 0);
-        let Some(takes) = self.find_again(order, parts) else {
-            let outcome = if again { Outcome::ExpiredSoldOut } else { Outcome::SoldOut };
-            return self.sold_out(what.reservation, outcome);
-        };
-        self.done.outcome = if again { Outcome::Relocked } else { Outcome::Done };
         for take in takes {
             self.grant(what.reservation, &take, true);
             let relocked = take.units.min(expired[take.line]);
@@ -289,13 +273,20 @@ impl Attempt<'_> {
         found.then_some(takes)
     }
 
-    /// Each line from the warehouses it had; where they do not have it all, routed, they first.
-    fn find_again(&mut self, order: &Reservation, parts: &Parts) -> Option<Vec<Take>> {
-        if let Some(takes) = self.old_places_have_it(order, parts) {
-            return Some(takes);
+    /// Where what no lock holds comes from. What has expired is sought in the warehouses that each line had, else
+    /// routed, they first.
+    fn find(&mut self, order: &Reservation, parts: &Parts, again: bool) -> Option<Vec<Take>> {
+        let shipping = used(order, |held| held.locked + held.allocated + held.picking > 0);
+        let old = if again { used(order, |_| true) } else { Vec::new() };
+        if again && let Some(takes) = self.old_places_have_it(order, parts) {
+            let mut parcels: BTreeSet<Name> = shipping.iter().copied().collect();
+            parcels.extend(takes.iter().map(|take| take.warehouse));
+            if order.max_parcels == 0 || parcels.len() <= usize::try_from(order.max_parcels).unwrap() {
+                return Some(takes);
+            }
         }
-        let old = used(order, |_| true);
-        let terms = Terms { first: &old, ..Terms::whole(&order.source, order.max_parcels) };
+        let terms =
+            Terms { first: &old, shipping: &shipping, ..Terms::whole(&order.source, order.max_parcels) };
         self.try_route(order, parts, &terms)
     }
 
@@ -441,7 +432,7 @@ impl Attempt<'_> {
         // What the decreases have emptied ships nothing any more.
         let waiting = |held: &Held| held.locked + held.allocated + held.picking > 0;
         let shipping = used(&self.world.reservations[id], waiting);
-        let terms = Terms { shipping: &shipping, ..Terms::whole(&order.source, order.max_parcels) };
+        let terms = Terms { shipping: &shipping, own: id, ..Terms::whole(&order.source, order.max_parcels) };
         let takes = self.route(&wants, &terms);
         if !self.clean() {
             return;

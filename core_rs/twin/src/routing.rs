@@ -42,11 +42,12 @@ pub fn best<K: Ord>(demand: &BySku<K>, shelves: &[BySku<K>], parcels: usize) -> 
         .find(|set| serves(set, demand, shelves))
 }
 
-/// Down the plan, everything that helps, until all is served.
-pub fn greedy<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>]) -> Option<Vec<usize>> {
+/// Everything that helps, in this order, until all is served.
+fn greedy<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>], order: &[usize]) -> Option<Vec<usize>> {
     let mut rest = demand.clone();
     let mut chosen = Vec::new();
-    for (at, shelf) in shelves.iter().enumerate() {
+    for at in order {
+        let (at, shelf) = (*at, &shelves[*at]);
         let mut helps = false;
         for (sku, missing) in &mut rest {
             let taken = shelf.get(sku).copied().unwrap_or(0).min(*missing);
@@ -57,12 +58,14 @@ pub fn greedy<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>]) -> Option
             chosen.push(at);
         }
     }
+    chosen.sort_unstable();
     rest.values().all(|missing| *missing == 0).then_some(chosen)
 }
 
 /// What decision 1 promises: exact for at most 16 candidates that can give anything and 3 parcels,
-/// beyond that greedy, and said to be.
-pub fn choose<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>]) -> Option<Choice> {
+/// beyond that greedy, and said to be: down the plan, and where that makes more parcels than `most`, the
+/// fullest first, if that makes fewer.
+pub fn choose<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>], most: usize) -> Option<Choice> {
     let useful: Vec<usize> = (0..shelves.len())
         .filter(|at| demand.keys().any(|sku| shelves[*at].get(sku).copied().unwrap_or(0) > 0))
         .collect();
@@ -73,5 +76,18 @@ pub fn choose<K: Ord + Clone>(demand: &BySku<K>, shelves: &[BySku<K>]) -> Option
     if let Some(set) = exact {
         return Some(Choice { positions: back(set), exact: true });
     }
-    greedy(demand, &short).map(|set| Choice { positions: back(set), exact: false })
+    let down: Vec<usize> = (0..short.len()).collect();
+    let mut fullest = down.clone();
+    let help = |at: usize| -> i64 {
+        demand.iter().map(|(sku, asked)| short[at].get(sku).copied().unwrap_or(0).min(*asked)).sum()
+    };
+    fullest.sort_by_key(|at| -help(*at));
+    let mut set = greedy(demand, &short, &down)?;
+    if set.len() > most {
+        let other = greedy(demand, &short, &fullest)?;
+        if other.len() < set.len() {
+            set = other;
+        }
+    }
+    Some(Choice { positions: back(set), exact: false })
 }

@@ -8,7 +8,7 @@ use lockstock_stock::refusal::{Reason, ShortSku};
 
 use super::Attempt;
 use super::routing::{BySku, choose};
-use super::world::{Name, Source};
+use super::world::{Name, Reservation, Source};
 
 /// Units that a line takes from a warehouse, in plan order within the line.
 pub struct Take {
@@ -33,6 +33,8 @@ pub struct Terms<'a> {
     pub first: &'a [Name],
     /// Gives nothing.
     pub except: Name,
+    /// The reservation that asks, where it is there already: its locks are not others'.
+    pub own: Name,
     pub source: &'a Source,
     pub max_parcels: u32,
     pub allow_partial: bool,
@@ -40,7 +42,7 @@ pub struct Terms<'a> {
 
 impl<'a> Terms<'a> {
     pub fn whole(source: &'a Source, max_parcels: u32) -> Self {
-        Self { shipping: &[], first: &[], except: "", source, max_parcels, allow_partial: false }
+        Self { shipping: &[], first: &[], except: "", own: "", source, max_parcels, allow_partial: false }
     }
 }
 
@@ -125,7 +127,7 @@ impl Attempt<'_> {
         let nothing = asked.keys().all(|sku| there[sku] == 0);
         if !short.is_empty() && (!terms.allow_partial || nothing) {
             self.rule(Reason::InsufficientStock);
-            self.broken.shortages = self.shortages(wants, &short, &candidates);
+            self.broken.shortages = self.shortages(wants, &short, &there, &candidates, terms.own);
             return Vec::new();
         }
 
@@ -161,9 +163,11 @@ impl Attempt<'_> {
         }
         rest.retain(|_, missing| *missing > 0);
         if !rest.is_empty() {
-            let choice = choose(&rest, others).expect("there is enough");
+            let limit = if terms.max_parcels == 0 { u32::MAX } else { terms.max_parcels };
+            let most = usize::try_from(limit).unwrap().saturating_sub(positions.len());
+            let choice = choose(&rest, others, most).expect("there is enough");
             let parcels = u32::try_from(positions.len() + choice.positions.len()).unwrap();
-            if terms.max_parcels > 0 && parcels > terms.max_parcels {
+            if parcels > limit {
                 self.rule(Reason::ParcelLimit);
                 self.broken.parcels_needed = Some(parcels);
                 return Vec::new();
@@ -190,7 +194,14 @@ impl Attempt<'_> {
     }
 
     /// Every short SKU, in the order of the lines.
-    fn shortages(&self, wants: &[Want], short: &[Name], candidates: &[Name]) -> Vec<ShortSku> {
+    fn shortages(
+        &self,
+        wants: &[Want],
+        short: &[Name],
+        there: &BySku<Name>,
+        candidates: &[Name],
+        own: Name,
+    ) -> Vec<ShortSku> {
         let mut list: Vec<ShortSku> = Vec::new();
         for want in wants.iter().filter(|want| short.contains(&want.sku)) {
             let line = LineNo::try_from(want.line + 1).unwrap();
@@ -208,20 +219,24 @@ impl Attempt<'_> {
                     .map(|(_, cell)| cell.available.max(0))
                     .sum()
             };
-            let locks = self.world.reservations.values();
-            let locks = locks.filter(|r| r.lines.iter().any(|line| line.sku == want.sku && line.locked > 0));
+            let locked = |r: &Reservation| -> Units {
+                r.lines.iter().filter(|line| line.sku == want.sku).map(|line| line.locked).sum()
+            };
+            let others = || self.world.reservations.iter().filter(|(id, _)| **id != own).map(|(_, r)| r);
+            let locks = others().filter(|r| locked(r) > 0);
             let arrivals = self.world.receipts.values().filter(|receipt| {
                 receipt.expected_at > 0
                     && receipt.lines.iter().any(|line| line.sku == want.sku && line.expected > 0)
             });
+            let own_locked = self.world.reservations.get(own).map_or(0, |reservation| locked(reservation));
             list.push(ShortSku {
                 sku: want.sku.to_owned(),
                 lines: vec![line],
                 asked: want.units,
-                available_here: candidates.iter().map(|at| self.shelf(at, want.sku)).sum(),
+                available_here: there[want.sku],
                 available_elsewhere: stands(WarehouseState::Active, true),
                 available_paused: stands(WarehouseState::Paused, false),
-                locked: cells().map(|(_, cell)| cell.locked).sum(),
+                locked: cells().map(|(_, cell)| cell.locked).sum::<Units>() - own_locked,
                 claimed: self.world.skus[want.sku].claimed,
                 next_unlock_at: locks.map(|r| r.deadline).min(),
                 in_transit: cells().map(|(_, cell)| cell.in_transit).sum(),

@@ -101,6 +101,27 @@ fn a_freeze_refuses_every_change_also_expiry_and_reads_go_on() {
 }
 
 #[test]
+fn a_retry_is_told_what_came_of_it_also_while_new_commands_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (shop, _, free) = over_memory(dir.path(), |config| config.disk_floor_bytes = 1_000);
+    let shop = shop.stocked(10);
+    let number = shop.number();
+    let first = shop.engine.execute(vec![request(number, lock("order", 1))]);
+    assert!(matches!(first.replies[0], Reply::Done(_)));
+    let again = || shop.engine.execute(vec![request(number, lock("order", 1))]).replies.remove(0);
+    let stands = shop.stands();
+    free.store(999, Ordering::SeqCst);
+    shop.engine.owner.shared.sample_disk();
+    assert!(matches!(again(), Reply::Known { same: true, .. }));
+    assert_eq!(shop.reason(lock("new", 1)), Reason::DiskLow);
+    shop.engine.freeze();
+    assert!(matches!(again(), Reply::Known { same: true, .. }));
+    assert_eq!(shop.reason(increase(1)), Reason::Frozen);
+    assert_eq!(shop.stands(), stands);
+    assert_eq!(shop.engine.status().waiting, 0);
+}
+
+#[test]
 fn what_happened_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let (shop, _, _) = over_memory(dir.path(), |_| {});

@@ -92,7 +92,9 @@ fn increase(
     not_ended(reservation)?;
     let shipping = shipping(draft, reservation);
     let source = reservation.source();
-    let routing = Routing { shipping: &shipping, ..Routing::new(&source, reservation.max_parcels(), false) };
+    let owner = Some(reservation.no);
+    let routing =
+        Routing { shipping: &shipping, owner, ..Routing::new(&source, reservation.max_parcels(), false) };
     let granted = choose(draft, &asks, &routing)?;
     draft.split_exact = granted.split_exact;
     let locks = lines.iter().any(|(policy, _)| *policy == DeductionPolicy::OnOrder);

@@ -1,5 +1,5 @@
-//! A payment: `Deduct`. Locked units are deducted and wanted ones are taken, all that is named or none; after
-//! the deadline what has expired is taken again. That the units are gone is an outcome, no refusal.
+//! A payment: `Deduct`. Locked units are deducted, wanted ones are taken, and those whose deadline has passed are taken
+//! again, whatever the others' is: all that is named or none. That the units are gone is an outcome, no refusal.
 
 use std::collections::HashMap;
 
@@ -22,59 +22,33 @@ pub(super) fn deduct(draft: &mut Draft<'_>, selection: &Selection<'_>) -> Result
     if reservation.refund_due() {
         return Err(Refusal::RefundDue { reservation: reservation.id.to_string() });
     }
-    if !reservation.is_locked() && reservation.total(L::Expired) > 0 {
-        late(draft, reservation, selection)
-    } else {
-        in_time(draft, reservation, selection)
-    }
-}
-
-/// Locked units are deducted, wanted ones are taken: where the order ships anyway, else routed.
-fn in_time(
-    draft: &mut Draft<'_>,
-    reservation: &Reservation,
-    selection: &Selection<'_>,
-) -> Result<(), Refusal> {
-    let paid = select_waiting(reservation, selection, &LOCKED)?;
-    let wanted: Few<Ask> =
-        paid.iter().map(|line| line.ask(line.wanted)).filter(|ask| ask.units > 0).collect();
-    let shipping = if wanted.is_empty() { Vec::new() } else { shipping(draft, reservation) };
-    let source = reservation.source();
-    let routing = Routing { shipping: &shipping, ..Routing::new(&source, reservation.max_parcels(), false) };
-    let Some((takes, split_exact)) = routed(draft, &wanted, &routing)? else {
-        return sold_out(draft, reservation, Outcome::SoldOut);
-    };
-    draft.split_exact = split_exact;
-    for line in paid {
-        let at = find::line(reservation, line.number)?;
-        DEDUCT.take(draft, reservation.no, line.number, at, None, line.promised)?;
-    }
-    for take in takes {
-        draft.post(Kind::TakeOnPayment, spot(reservation, &take)?, take.units)?;
-    }
-    Ok(())
-}
-
-/// Nothing is locked any more: the same quantities again, and what is wanted with them.
-fn late(draft: &mut Draft<'_>, reservation: &Reservation, selection: &Selection<'_>) -> Result<(), Refusal> {
-    let paid = select_waiting(reservation, selection, &EXPIRED)?;
-    // Where only wanted units are named nothing is taken again.
-    let (found, gone) = if paid.iter().any(|line| line.promised > 0) {
+    let paid = select_waiting(reservation, selection)?;
+    // Where nothing that has expired is named nothing is taken again.
+    let is_late = paid.iter().any(|line| line.expired > 0);
+    let (found, gone) = if is_late {
         (Outcome::Relocked, Outcome::ExpiredSoldOut)
     } else {
         (Outcome::Done, Outcome::SoldOut)
     };
-    let asks: Vec<Ask> = paid.iter().map(|line| line.ask(line.promised + line.wanted)).collect();
-    let Some((takes, split_exact)) = again(draft, reservation, &asks)? else {
+    let asks: Few<Ask> = paid.iter().map(Paid::ask).filter(|ask| ask.units > 0).collect();
+    let Some((takes, split_exact)) = taken(draft, reservation, &asks, is_late)? else {
         return sold_out(draft, reservation, gone);
     };
     draft.outcome = found;
     draft.split_exact = split_exact;
-    let mut expired: HashMap<LineNo, Units> = paid.iter().map(|line| (line.number, line.promised)).collect();
+    for line in &paid {
+        let at = find::line(reservation, line.number)?;
+        DEDUCT.take(draft, reservation.no, line.number, at, None, line.locked)?;
+    }
+    let mut expired: HashMap<LineNo, Units> =
+        paid.iter().filter(|line| line.expired > 0).map(|line| (line.number, line.expired)).collect();
     for take in takes {
-        let (spot, left) = (spot(reservation, &take)?, expired.entry(take.line).or_default());
-        let relocked = take.units.min(*left);
-        *left -= relocked;
+        let (spot, left) = (spot(reservation, &take)?, expired.get_mut(&take.line));
+        let relocked = left.map_or(0, |left| {
+            let units = take.units.min(*left);
+            *left -= units;
+            units
+        });
         draft.post(Kind::Relock, spot, relocked)?;
         draft.post(Kind::TakeOnPayment, spot, take.units - relocked)?;
     }
@@ -86,44 +60,47 @@ fn spot(reservation: &Reservation, take: &Take) -> Result<Spot, Refusal> {
     Ok(Spot::line(line.sku, line.pool, reservation.no, take.line).at(take.warehouse))
 }
 
-/// The state in which promised units wait for a payment.
-struct Waiting {
-    counter: L,
-    /// In the words of a refusal; and of a reservation that has lines that are taken on payment.
-    words: [&'static str; 2],
-}
-
-const LOCKED: Waiting = Waiting { counter: L::Locked, words: ["locked", "locked or wanted"] };
-const EXPIRED: Waiting = Waiting { counter: L::Expired, words: ["expired", "expired or wanted"] };
-
 /// What is paid of one line.
 struct Paid {
     number: LineNo,
     sku: SkuIx,
-    /// Of what was promised, which is paid first.
-    promised: Units,
+    /// Of what is locked, which is paid first.
+    locked: Units,
+    /// Of what was locked and has expired.
+    expired: Units,
     /// Of what is wanted.
     wanted: Units,
 }
 
 impl Paid {
-    const fn ask(&self, units: Units) -> Ask {
-        Ask { line: self.number, sku: self.sku, units }
+    /// What no lock holds.
+    const fn ask(&self) -> Ask {
+        Ask { line: self.number, sku: self.sku, units: self.expired + self.wanted }
     }
 }
 
-fn select_waiting(
-    reservation: &Reservation,
-    selection: &Selection<'_>,
-    waiting: &Waiting,
-) -> Result<Few<Paid>, Refusal> {
+/// What waits for a payment, in the words of a refusal: where some of it has expired, and where some of that has a lock
+/// younger than the others'; then where the reservation has lines that are taken on payment.
+const WAITING: [[&str; 2]; 3] = [
+    ["locked", "locked or wanted"],
+    ["expired", "expired or wanted"],
+    ["locked or expired", "locked, expired or wanted"],
+];
+
+fn select_waiting(reservation: &Reservation, selection: &Selection<'_>) -> Result<Few<Paid>, Refusal> {
     let on_payment = reservation.lines.iter().any(|line| line.policy() == DeductionPolicy::OnPayment);
-    let short = NotHeld { state: waiting.words[usize::from(on_payment)], reservation, warehouse: "" };
-    let held = |line: &Line| line.get(waiting.counter) + line.get(L::Wanted);
+    let words = match (reservation.total(L::Expired) > 0, reservation.is_locked()) {
+        (false, _) => WAITING[0],
+        (true, false) => WAITING[1],
+        (true, true) => WAITING[2],
+    };
+    let short = NotHeld { state: words[usize::from(on_payment)], reservation, warehouse: "" };
+    let held = |line: &Line| line.get(L::Locked) + line.get(L::Expired) + line.get(L::Wanted);
     let paid = select(reservation, &selection.parts, held, &short)?.into_iter().map(|(number, units)| {
         let line = find::line(reservation, number)?;
-        let promised = units.min(line.get(waiting.counter));
-        Ok(Paid { number, sku: line.sku, promised, wanted: units - promised })
+        let locked = units.min(line.get(L::Locked));
+        let expired = (units - locked).min(line.get(L::Expired));
+        Ok(Paid { number, sku: line.sku, locked, expired, wanted: units - locked - expired })
     });
     paid.collect()
 }
@@ -141,16 +118,36 @@ fn sold_out(draft: &mut Draft<'_>, reservation: &Reservation, outcome: Outcome) 
     Ok(())
 }
 
-/// What the asks get and whether that is exact; `None` where they are sold out.
-fn routed(
+/// What the asks get and whether that is exact; `None` where they are sold out. The parcels that the order ships
+/// anyway count, and where nothing is taken again their warehouses come first.
+fn taken(
     draft: &Draft<'_>,
+    reservation: &Reservation,
     asks: &[Ask],
-    routing: &Routing<'_>,
+    is_late: bool,
 ) -> Result<Option<(Few<Take>, bool)>, Refusal> {
     if asks.is_empty() {
         return Ok(Some((Few::new(), true)));
     }
-    match choose(draft, asks, routing) {
+    let shipping = shipping(draft, reservation);
+    let mut old = Vec::new();
+    if is_late {
+        if let Some(takes) = from_old_warehouses(draft, reservation, asks, &shipping)? {
+            return Ok(Some((takes, true)));
+        }
+        for at in reservation.lines.iter().flat_map(|line| &line.allocations) {
+            if !old.contains(&at.warehouse()) {
+                old.push(at.warehouse());
+            }
+        }
+    }
+    let source = reservation.source();
+    let routing = Routing {
+        first: &old,
+        shipping: &shipping,
+        ..Routing::new(&source, reservation.max_parcels(), false)
+    };
+    match choose(draft, asks, &routing) {
         Ok(granted) => Ok(Some((granted.takes, granted.split_exact))),
         Err(
             Refusal::InsufficientStock { .. } | Refusal::ParcelLimit { .. } | Refusal::NotRoutable { .. },
@@ -159,33 +156,16 @@ fn routed(
     }
 }
 
-/// The same quantities again: from the old warehouses, else routed; `None` where they are sold out.
-fn again(
-    draft: &Draft<'_>,
-    reservation: &Reservation,
-    asks: &[Ask],
-) -> Result<Option<(Few<Take>, bool)>, Refusal> {
-    if let Some(takes) = from_old_warehouses(draft, reservation, asks)? {
-        return Ok(Some((takes, true)));
-    }
-    let mut old: Vec<WarehouseIx> = Vec::new();
-    for at in reservation.lines.iter().flat_map(|line| &line.allocations) {
-        if !old.contains(&at.warehouse()) {
-            old.push(at.warehouse());
-        }
-    }
-    let source = reservation.source();
-    let routing = Routing { first: &old, ..Routing::new(&source, reservation.max_parcels(), false) };
-    routed(draft, asks, &routing)
-}
-
-/// Each line from the warehouses it had, in their order, as far as they are ACTIVE; all lines or none.
+/// Each line from the warehouses it had, in their order, as far as they are ACTIVE; all lines or none, and no more
+/// parcels than the order may have.
 fn from_old_warehouses(
     draft: &Draft<'_>,
     reservation: &Reservation,
     asks: &[Ask],
+    shipping: &[WarehouseIx],
 ) -> Result<Option<Few<Take>>, Refusal> {
     let mut takes = Few::new();
+    let mut parcels = shipping.to_vec();
     let mut left: HashMap<_, Units> = HashMap::new();
     let mut free: HashMap<_, Units> = HashMap::new();
     for ask in asks {
@@ -203,11 +183,15 @@ fn from_old_warehouses(
             if units > 0 {
                 takes.push(Take { line: ask.line, sku: ask.sku, warehouse: at.warehouse(), units });
                 (*there, wanted) = (*there - units, wanted - units);
+                if !parcels.contains(&at.warehouse()) {
+                    parcels.push(at.warehouse());
+                }
             }
         }
         if wanted > 0 || *free < 0 {
             return Ok(None);
         }
     }
-    Ok(Some(takes))
+    let limit = usize::try_from(reservation.max_parcels()).unwrap_or(usize::MAX);
+    Ok((limit == 0 || parcels.len() <= limit).then_some(takes))
 }

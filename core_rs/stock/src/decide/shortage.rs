@@ -3,18 +3,38 @@
 use super::draft::Draft;
 use super::source::Wanted;
 use crate::command::WarehouseState;
-use crate::counters::{AllocationCounter as A, Counter, ReceiptCounter};
-use crate::ids::{Micros, SkuIx, Units, WarehouseIx};
+use crate::counters::{AllocationCounter as A, Counter, LineCounter, ReceiptCounter};
+use crate::ids::{Micros, OwnerNo, SkuIx, Units, WarehouseIx};
 use crate::limits::NEXT_UNLOCK_SCAN_MAX;
 use crate::refusal::ShortSku;
 use crate::route::Item;
-use crate::state::{Allocation, State};
+use crate::state::State;
 
-/// One entry a short SKU, in the order given.
-pub(super) fn of(draft: &Draft<'_>, short: &[(&Wanted, &Item)], candidates: &[WarehouseIx]) -> Vec<ShortSku> {
+/// One entry a short SKU, in the order given. Locks of `owner`, who asks, are not others'.
+pub(super) fn of(
+    draft: &Draft<'_>,
+    short: &[(&Wanted, &Item)],
+    candidates: &[WarehouseIx],
+    owner: Option<OwnerNo>,
+) -> Vec<ShortSku> {
     let skus: Vec<SkuIx> = short.iter().map(|(want, _)| want.sku).collect();
-    let unlocks = next_unlocks(draft, &skus);
-    short.iter().zip(unlocks).map(|(short, at)| entry(draft, *short, candidates, at)).collect()
+    let unlocks = next_unlocks(draft, &skus, owner);
+    let entry = |(short, at): (&(&Wanted, &Item), _)| {
+        let mut entry = entry(draft, *short, candidates, at);
+        entry.locked -= owner.map_or(0, |owner| locked_by(draft, owner, short.0.sku));
+        entry
+    };
+    short.iter().zip(unlocks).map(entry).collect()
+}
+
+/// What a reservation has locked of a SKU, as the draft has it: an amendment may give up some of it.
+fn locked_by(draft: &Draft<'_>, owner: OwnerNo, sku: SkuIx) -> Units {
+    let lines = draft.state.reservation(owner).map_or(&[][..], |reservation| &reservation.lines);
+    let lines = (1..).zip(lines).filter(|(_, line)| line.sku == sku);
+    lines
+        .flat_map(|(number, line)| line.allocations.iter().map(move |at| (number, at.warehouse())))
+        .map(|(number, warehouse)| draft.held(owner, number, warehouse, A::Locked))
+        .sum()
 }
 
 fn entry(
@@ -29,7 +49,7 @@ fn entry(
         sku: sku.id.to_string(),
         lines: want.lines.clone(),
         asked: item.asked,
-        available_here: item.offered(),
+        available_here: item.here(),
         claimed: draft.claimed(want.sku),
         next_unlock_at,
         next_arrival_at: next_arrival(state, want.sku),
@@ -50,8 +70,8 @@ fn entry(
     short
 }
 
-/// When the next lock on each SKU ends, as far as it is among the next locks to end.
-fn next_unlocks(draft: &Draft<'_>, skus: &[SkuIx]) -> Vec<Option<Micros>> {
+/// When the next lock of another on each SKU ends, as far as it is among the next locks to end.
+fn next_unlocks(draft: &Draft<'_>, skus: &[SkuIx], owner: Option<OwnerNo>) -> Vec<Option<Micros>> {
     let mut found: Vec<Option<Micros>> = vec![None; skus.len()];
     let mut missing: Vec<(SkuIx, usize)> = skus.iter().copied().zip(0..).collect();
     missing.sort_unstable();
@@ -59,12 +79,10 @@ fn next_unlocks(draft: &Draft<'_>, skus: &[SkuIx]) -> Vec<Option<Micros>> {
         if missing.is_empty() {
             break;
         }
-        let lines = draft.state.reservation(no).map_or(&[][..], |reservation| &reservation.lines);
-        for (number, line) in (1..).zip(lines) {
+        let others = draft.state.reservation(no).filter(|_| owner != Some(no));
+        for line in others.iter().flat_map(|reservation| &reservation.lines) {
             let Ok(at) = missing.binary_search_by_key(&line.sku, |(sku, _)| *sku) else { continue };
-            // As the draft has it: an amendment may give up its own lock.
-            let locked = |at: &Allocation| draft.held(no, number, at.warehouse(), A::Locked) > 0;
-            if line.allocations.iter().any(locked) {
+            if line.get(LineCounter::Locked) > 0 {
                 let (_, place) = missing.remove(at);
                 found[place] = Some(deadline);
             }

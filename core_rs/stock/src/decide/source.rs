@@ -9,7 +9,7 @@ use super::shortage;
 use crate::command::WarehouseState;
 use crate::event::Source;
 use crate::few::Few;
-use crate::ids::{LineNo, SkuIx, Units, WarehouseIx};
+use crate::ids::{LineNo, OwnerNo, SkuIx, Units, WarehouseIx};
 use crate::limits::QUANTITY_MAX;
 use crate::refusal::Refusal;
 use crate::route::{self, Bounds, Item, NoRoute};
@@ -42,6 +42,8 @@ pub(super) struct Routing<'a> {
     pub shipping: &'a [WarehouseIx],
     /// A warehouse that gives nothing.
     pub except: Option<WarehouseIx>,
+    /// Whose units they will be, where it is there already: its locks are not others'.
+    pub owner: Option<OwnerNo>,
     /// The most parcels, those of `shipping` included; 0 for no limit.
     pub max_parcels: u32,
     pub allow_partial: bool,
@@ -49,7 +51,7 @@ pub(super) struct Routing<'a> {
 
 impl<'a> Routing<'a> {
     pub const fn new(source: &'a Source, max_parcels: u32, allow_partial: bool) -> Self {
-        Self { source, first: &[], shipping: &[], except: None, max_parcels, allow_partial }
+        Self { source, first: &[], shipping: &[], except: None, owner: None, max_parcels, allow_partial }
     }
 
     /// The candidates in order, each once, CLOSED and PAUSED ones included.
@@ -139,7 +141,9 @@ pub(super) fn choose(draft: &Draft<'_>, asks: &[Ask], routing: &Routing<'_>) -> 
         }),
         Err(NoRoute::Short(short)) => {
             let short: Vec<_> = short.into_iter().map(|at| (&wanted[at], &items[at])).collect();
-            Err(Refusal::InsufficientStock { shortages: shortage::of(draft, &short, &candidates) })
+            Err(Refusal::InsufficientStock {
+                shortages: shortage::of(draft, &short, &candidates, routing.owner),
+            })
         }
         Err(NoRoute::Parcels { needed: parcels_needed }) => {
             Err(Refusal::ParcelLimit { max_parcels, parcels_needed })

@@ -122,10 +122,12 @@ fn split(items: &[Item], granted: &[Units], bounds: &Bounds) -> Result<(Vec<usiz
     if needs.is_empty() {
         return Ok((positions, true));
     }
-    let parcels = choose(&needs).ok_or(NoRoute::Uncovered)?;
+    let limit = if bounds.max_parcels == 0 { u32::MAX } else { bounds.max_parcels };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(bounds.shipping);
+    let parcels = choose(&needs, most).ok_or(NoRoute::Uncovered)?;
     positions.extend(parcels.positions);
     let needed = u32::try_from(positions.len()).unwrap_or(u32::MAX);
-    if bounds.max_parcels > 0 && needed > bounds.max_parcels {
+    if needed > limit {
         return Err(NoRoute::Parcels { needed });
     }
     Ok((positions, parcels.exact))

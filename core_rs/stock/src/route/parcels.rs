@@ -1,8 +1,9 @@
 //! Which warehouses ship: the fewest parcels; among equal counts the positions that come first when they are
 //! sorted.
 //!
-//! The search is exact up to 16 useful candidates and 3 parcels; beyond that it is greedy in plan order and
-//! says so, so that the work is bounded.
+//! The search is exact up to 16 useful candidates and 3 parcels; beyond that it is greedy and says so, so that the
+//! work is bounded: in plan order; where that makes too many parcels, those who have the most first, which for one SKU
+//! are the fewest there can be.
 
 use crate::ids::Units;
 use crate::limits::{EXACT_CANDIDATES_MAX, EXACT_PARCELS_MAX};
@@ -25,9 +26,10 @@ pub struct Parcels {
     pub exact: bool,
 }
 
-/// The fewest parcels that cover all needs; `None` where the offers together do not.
+/// The fewest parcels that cover all needs; `None` where the offers together do not. They may be more than `most`,
+/// which says only how hard to look for fewer.
 #[must_use]
-pub fn choose(needs: &[Need]) -> Option<Parcels> {
+pub fn choose(needs: &[Need], most: usize) -> Option<Parcels> {
     if needs.iter().any(|need| need.offers.iter().map(|(_, units)| units).sum::<Units>() < need.units) {
         return None;
     }
@@ -46,7 +48,28 @@ pub fn choose(needs: &[Need]) -> Option<Parcels> {
             }
         }
     }
-    Some(Parcels { positions: greedy(needs, &useful), exact: false })
+    let in_order = greedy(needs, &useful);
+    if in_order.len() <= most {
+        return Some(Parcels { positions: in_order, exact: false });
+    }
+    let mut fullest_first = greedy(needs, &by_help(needs, &useful));
+    fullest_first.sort_unstable();
+    let positions = if fullest_first.len() < in_order.len() { fullest_first } else { in_order };
+    Some(Parcels { positions, exact: false })
+}
+
+/// The candidates by how much of what is needed they have, most first; equals in plan order.
+fn by_help(needs: &[Need], useful: &[usize]) -> Vec<usize> {
+    let mut helps: Vec<(Units, usize)> = useful.iter().map(|position| (0, *position)).collect();
+    for need in needs {
+        for (position, units) in &need.offers {
+            if let Ok(at) = useful.binary_search(position) {
+                helps[at].0 += need.units.min(*units);
+            }
+        }
+    }
+    helps.sort_by_key(|(help, _)| std::cmp::Reverse(*help));
+    helps.into_iter().map(|(_, position)| position).collect()
 }
 
 /// The first position that serves all of them alone.
@@ -111,21 +134,16 @@ fn fewest(rows: &[Row], candidates: usize, count: usize) -> Option<Vec<usize>> {
     }
 }
 
-/// Every candidate in plan order that gives something that is still missing.
-fn greedy(needs: &[Need], useful: &[usize]) -> Vec<usize> {
+/// Every candidate that gives something that is still missing, in this order, until nothing is.
+fn greedy(needs: &[Need], candidates: &[usize]) -> Vec<usize> {
     let mut left: Vec<Units> = needs.iter().map(|need| need.units).collect();
-    let mut next: Vec<usize> = vec![0; needs.len()];
     let mut chosen = Vec::new();
-    for position in useful {
+    for position in candidates {
         let mut gives = false;
-        for (at, need) in needs.iter().enumerate() {
-            let Some((offered, units)) = need.offers.get(next[at]) else { continue };
-            if offered != position {
-                continue;
-            }
-            next[at] += 1;
-            gives |= left[at] > 0;
-            left[at] -= left[at].min(*units);
+        for (left, need) in left.iter_mut().zip(needs).filter(|(left, _)| **left > 0) {
+            let Ok(at) = need.offers.binary_search_by_key(position, |(at, _)| *at) else { continue };
+            *left -= need.offers[at].1.min(*left);
+            gives = true;
         }
         if gives {
             chosen.push(*position);
@@ -146,7 +164,11 @@ mod tests {
     }
 
     fn chosen(needs: &[Need]) -> (Vec<usize>, bool) {
-        let parcels = choose(needs).unwrap();
+        chosen_of(needs, usize::MAX)
+    }
+
+    fn chosen_of(needs: &[Need], most: usize) -> (Vec<usize>, bool) {
+        let parcels = choose(needs, most).unwrap();
         (parcels.positions, parcels.exact)
     }
 
@@ -186,8 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn where_plan_order_makes_too_many_parcels_those_who_have_the_most_come_first() {
+        let needs = [need(10, &[(0, 1), (1, 2), (2, 3), (3, 3), (4, 3)])];
+        assert_eq!(chosen_of(&needs, 4), (vec![1, 2, 3, 4], false));
+        let mut offers: Vec<(usize, Units)> = (0..17).map(|at| (at, 1)).collect();
+        offers.extend([(17, 5), (18, 5)]);
+        assert_eq!(chosen_of(&[need(10, &offers)], 2), (vec![17, 18], false));
+        assert_eq!(chosen_of(&[need(10, &offers)], 1), (vec![17, 18], false), "and the number it would take");
+        assert_eq!(
+            chosen_of(&[need(10, &offers)], 10),
+            ((0..10).collect(), false),
+            "in plan order where it may"
+        );
+    }
+
+    #[test]
     fn needs_that_nobody_covers_have_no_parcels() {
-        assert_eq!(choose(&[need(3, &[(0, 1), (1, 1)])]), None);
+        assert_eq!(choose(&[need(3, &[(0, 1), (1, 1)])], 9), None);
     }
 
     #[test]
@@ -217,7 +254,7 @@ mod tests {
                 })
             };
             let best = subsets.into_iter().find(covers);
-            match choose(&needs) {
+            match choose(&needs, usize::MAX) {
                 Some(parcels) if parcels.exact => assert_eq!(Some(parcels.positions), best, "{needs:?}"),
                 Some(parcels) => {
                     assert!(best.is_some_and(|best| best.len() > EXACT_PARCELS_MAX), "{needs:?}");

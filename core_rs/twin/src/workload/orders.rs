@@ -174,9 +174,17 @@ impl Workload {
     }
 
     pub fn deduct(&mut self, world: &World) -> Command<'static> {
-        let late = self.rng.percent(30);
-        let units = move |line: &Line| line.wanted + if late { line.expired } else { line.locked };
-        Command::Deduct(self.selection(world, |order| order.sum(units) > 0, units))
+        let kind = self.rng.pick(&["waiting", "waiting", "expired", "both"]);
+        let fits = move |order: &Reservation| {
+            let (locked, expired) = (order.sum(|line| line.locked), order.sum(|line| line.expired));
+            match kind {
+                "waiting" => locked + order.sum(|line| line.wanted) > 0,
+                "expired" => expired > 0,
+                _ => locked > 0 && expired > 0,
+            }
+        };
+        let units = |line: &Line| line.wanted + line.locked + line.expired;
+        Command::Deduct(self.selection(world, fits, units))
     }
 
     pub fn cancel(&mut self, world: &World) -> Command<'static> {
@@ -230,7 +238,7 @@ impl Workload {
     }
 
     pub fn move_units(&mut self, world: &World) -> Command<'static> {
-        if self.rng.percent(50)
+        if self.rng.percent(80)
             && let Some(command) = self.move_into_claims(world)
         {
             return command;

@@ -313,7 +313,9 @@ class ShortSku(_message.Message):
     asked: _builtins.int
     """Units asked, their sum."""
     available_here: _builtins.int
-    """Units that the plan's ACTIVE warehouses could give."""
+    """Units that the plan's ACTIVE warehouses could give: fewer than asked. No more than is free of claims and
+    of what is missing elsewhere.
+    """
     available_elsewhere: _builtins.int
     """Units available in ACTIVE warehouses outside the plan."""
     available_paused: _builtins.int

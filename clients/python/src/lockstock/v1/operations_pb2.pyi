@@ -220,7 +220,8 @@ class Split(_message.Message):
     ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
     max_parcels: _builtins.int
     """The most parcels (warehouses) an order may take; 1 is SHIP_COMPLETE, 0 is no limit. Enough stock
-    but too many parcels: PARCEL_LIMIT, with the number it would take.
+    but too many parcels: PARCEL_LIMIT, with the number it would take. Of several SKUs, where more than
+    three parcels or of more than 16 warehouses, fewer may do than were found.
     """
     allow_partial: _builtins.bool
     """Grant what there is, at least one unit; what was asked and refused is noted in Answer.refused."""
@@ -506,8 +507,8 @@ Global___UnlockRequest: _TypeAlias = UnlockRequest  # noqa: Y015
 class DeductRequest(_message.Message):
     """The buyer has paid: locked -q, allocated +q. All that is named or none. A partial deduct takes the
     first warehouse of the plan first and leaves the rest locked to the same deadline. Units that an order
-    wants ON_PAYMENT are taken in the same step, or the outcome is OUTCOME_SOLD_OUT. After the
-    deadline the same quantities are taken again in one step: Answer.outcome is OUTCOME_RELOCKED, or
+    wants ON_PAYMENT are taken in the same step, or the outcome is OUTCOME_SOLD_OUT. What has
+    expired is taken again in that step, in the same quantities: Answer.outcome is OUTCOME_RELOCKED, or
     OUTCOME_EXPIRED_SOLD_OUT and the reservation is REFUND_DUE (an outcome, not a refusal).
     Fails with QUANTITY_NOT_HELD or REFUND_DUE.
     """
@@ -525,7 +526,7 @@ class DeductRequest(_message.Message):
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineQuantity]:
-        """What was paid; empty: everything locked (or, after the deadline, everything expired)."""
+        """What was paid; empty: everything that waits for payment: locked, expired and wanted."""
 
     def __init__(
         self,
