@@ -178,7 +178,7 @@ impl Workload {
             (10, Workload::deduct),
             (4, Workload::cancel),
             (3, Workload::extend),
-            (4, Workload::move_units),
+            (7, Workload::move_units),
             (5, Workload::push_fulfilment),
             (2, Workload::recall),
             (6, Workload::ship),
