@@ -19,10 +19,13 @@ from types import ModuleType
 from typing import Any
 
 from lockstock_server import _core, compose
+from lockstock_server.catalog import form, pages
 from lockstock_server.orders.matrix import Right, matrix, transitions
 from lockstock_server.orders.states import STATES, VERBS, State, word
 from lockstock_server.projection import schema
+from lockstock_server.routing import service as routing
 from lockstock_server.settings import Settings, load
+from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 HERE = Path(__file__).parent
@@ -51,7 +54,8 @@ def reasons() -> str:
             "# Reasons\n\n"
             "Every refusal is a `google.rpc.Status` with a `google.rpc.ErrorInfo` whose domain is `lockstock` and\n"
             "whose reason is one of these; it has changed nothing. What varies in the message is also in the\n"
-            "metadata. The list is closed: `lockstock.v1.Reason` in `proto/lockstock/v1/errors.proto` is the same one.\n\n"
+            "metadata. The list is closed: `lockstock.v1.Reason` in `proto/lockstock/v1/errors.proto` is the same\n"
+            "one.\n\n"
             "A failure without a reason is [the transport's](#failures-of-the-transport).\n\n"
         )
         + table(
@@ -119,15 +123,27 @@ def movements() -> str:
 
 def limits() -> str:
     """The bounds of the contract."""
+    ours = {
+        "assortment_categories_max": form.ASSORTMENT_CATEGORIES_MAX,
+        "assortment_skus_max": form.ASSORTMENT_SKUS_MAX,
+        "coverage_regions_max": form.COVERAGE_REGIONS_MAX,
+        "page_size_max": pages.PAGE_SIZE_MAX,
+        "radius_km_max": int(form.RADIUS_KM_MAX),
+        "rank_max": form.RANK_MAX,
+        "title_bytes_max": form.TITLE_BYTES_MAX,
+        "try_policy_orders_max": routing.ORDERS_MAX,
+    }
     return "# Limits\n\nThe bounds of the contract, and the defaults of those that can be set.\n\n" + table(
         ["limit", "value"],
-        ([f"`{name}`", f"{value:,}"] for name, value in sorted(json.loads(_core.limits()).items())),
+        ([f"`{name}`", f"{value:,}"] for name, value in sorted((json.loads(_core.limits()) | ours).items())),
     )
 
 
 def shown(default: object) -> str:
-    """A default as a user would write it."""
-    return f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default) or "-"
+    """A default as a user would write it, and as `config show` prints it where that is something else."""
+    if isinstance(default, timedelta):
+        return f"`{default.total_seconds():g}`, `{TypeAdapter(timedelta).dump_python(default, mode='json')}`"
+    return f"`{default}`" if str(default) else "empty"
 
 
 def settings() -> str:
@@ -135,11 +151,12 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "Each setting is an environment variable, or a key of the TOML file that `LOCKSTOCK_CONFIG` names.\n"
-        "`lockstock config show` prints those in force.\n\n"
+        "`lockstock config show` prints those in force. A period is written in seconds or as ISO 8601 has it (`1800`\n"
+        "or `PT30M`), and printed as ISO 8601; a size in bytes or with a unit (`64MiB`), and printed in bytes.\n\n"
     ) + table(
         ["setting", "variable", "default", "meaning"],
         (
-            [f"`{name}`", f"`LOCKSTOCK_{name.upper()}`", f"`{shown(field.default)}`", field.description or ""]
+            [f"`{name}`", f"`LOCKSTOCK_{name.upper()}`", shown(field.default), field.description or ""]
             for name, field in Settings.model_fields.items()
         ),
     )

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-import typer
-from lockstock_server.cli import doors
+from lockstock_server.cli import app, doors
 from lockstock_server.cli.output import Exit
 from lockstock_server.settings import Settings
+from typer.testing import CliRunner
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +59,8 @@ def test_where_there_is_no_fast_lane_the_python_door_is_asked(monkeypatch: pytes
     assert doors.fast_lane_address() == doors.DEFAULTS["address"]
 
 
-def test_any_free_port_cannot_be_asked_and_a_sentence_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("LOCKSTOCK_ADDRESS", "127.0.0.1:0")
-    with pytest.raises(typer.Exit) as ended:
-        doors.server_address()
-    assert ended.value.exit_code == Exit.USAGE
-    assert "LOCKSTOCK_ADDRESS is any free port" in capsys.readouterr().err
+def test_any_free_port_cannot_be_asked_and_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKSTOCK_FAST_LANE_ADDRESS", "127.0.0.1:0")
+    asked = CliRunner().invoke(app, ["stock", "BOOK"])
+    assert asked.exit_code == Exit.USAGE
+    assert "127.0.0.1:0 is any free port" in asked.output

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from lockstock_server.cli.output import Exit, fail
-
 UNSET = ""
 """What stands in a command's signature: the settings are asked only when the command is called."""
 DEFAULTS = {"address": "127.0.0.1:50051", "fast_lane_address": "127.0.0.1:50052"}
@@ -18,7 +16,7 @@ LOOPBACKS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "::": "[::1]"}  # noqa: S1
 
 def server_address(given: str = UNSET) -> str:
     """The Python door: what was given, else what the settings say."""
-    return given or _asked("address", "--server", _addresses())
+    return given or _asked(_addresses()["address"])
 
 
 def fast_lane_address(given: str = UNSET) -> str:
@@ -26,9 +24,7 @@ def fast_lane_address(given: str = UNSET) -> str:
     if given:
         return given
     addresses = _addresses()
-    if not addresses["fast_lane_address"]:
-        return _asked("address", "--fast-lane", addresses)
-    return _asked("fast_lane_address", "--fast-lane", addresses)
+    return _asked(addresses["fast_lane_address"] or addresses["address"])
 
 
 def _addresses() -> dict[str, str]:
@@ -39,12 +35,8 @@ def _addresses() -> dict[str, str]:
     return {name: str(getattr(settings, name)) for name in DEFAULTS}
 
 
-def _asked(name: str, option: str, addresses: dict[str, str]) -> str:
-    host, _, port = addresses[name].rpartition(":")
-    if int(port) == 0:
-        fail(
-            f"LOCKSTOCK_{name.upper()} is any free port: name the one that serves with {option}.", Exit.USAGE
-        )
+def _asked(listens: str) -> str:
+    host, _, port = listens.rpartition(":")
     return f"{LOOPBACKS.get(host, host)}:{port}"
 
 

@@ -88,6 +88,8 @@ def newest(client: lockstock.Client) -> int:
 @contextmanager
 def connected(address: str, *, json: bool) -> Iterator[lockstock.Client]:
     """A client; failures become sentences and exit codes, and with `json` a document besides."""
+    if address.endswith(":0"):
+        fail(f"{address} is any free port: name the server's own with --server or --fast-lane.", Exit.USAGE)
     try:
         with lockstock.connect(address) as client:
             yield client
