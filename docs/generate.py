@@ -1,9 +1,11 @@
-"""Makes the pages of docs/ that list what the code knows: reasons, movements, limits, settings, metrics, planted bugs.
+"""Makes the pages of docs/ that list what the code knows: reasons, movements, tables, limits, settings and others.
 
 `python docs/generate.py` writes them, `--check` says which are stale and exits 1.
 """
 
+import ast
 import asyncio
+import inspect
 import json
 import sys
 import tempfile
@@ -11,12 +13,20 @@ import tomllib
 import urllib.request
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from lockstock_server import _core, compose
+from lockstock_server.catalog import form, pages
 from lockstock_server.orders.matrix import Right, matrix, transitions
 from lockstock_server.orders.states import STATES, VERBS, State, word
+from lockstock_server.projection import schema
+from lockstock_server.routing import service as routing
 from lockstock_server.settings import Settings, load
+from pydantic import TypeAdapter
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 HERE = Path(__file__).parent
 PLANTED = HERE.parent / "tests" / "planted" / "bugs"
@@ -40,24 +50,50 @@ def reasons() -> str:
         "soon": "soon; a retry hint comes with it",
     }
     return (
-        "# Reasons\n\n"
-        "Every failed call is a `google.rpc.Status` with a `google.rpc.ErrorInfo` whose domain is\n"
-        "`lockstock` and whose reason is one of these. What varies in the message is also in the metadata.\n"
-        "The list is closed: "
-        "`lockstock.v1.Reason` in `proto/lockstock/v1/errors.proto` is the same one.\n\n"
-    ) + table(
-        ["reason", "status", "a retry helps", "metadata", "words"],
         (
-            [
-                f"`{reason['name']}`",
-                f"`{reason['code']}`",
-                words[reason["retry"]],
-                ", ".join(f"`{name}`" for name in reason["metadata"]),
-                reason["words"],
-            ]
-            for reason in json.loads(_core.reasons())
-        ),
+            "# Reasons\n\n"
+            "Every refusal is a `google.rpc.Status` with a `google.rpc.ErrorInfo` whose domain is `lockstock` and\n"
+            "whose reason is one of these; it has changed nothing. What varies in the message is also in the\n"
+            "metadata. The list is closed: `lockstock.v1.Reason` in `proto/lockstock/v1/errors.proto` is the same\n"
+            "one.\n\n"
+            "A failure without a reason is [the transport's](#failures-of-the-transport).\n\n"
+        )
+        + table(
+            ["reason", "status", "a retry helps", "metadata", "words"],
+            (
+                [
+                    f"`{reason['name']}`",
+                    f"`{reason['code']}`",
+                    words[reason["retry"]],
+                    ", ".join(f"`{name}`" for name in reason["metadata"]),
+                    reason["words"],
+                ]
+                for reason in json.loads(_core.reasons())
+            ),
+        )
+        + TRANSPORT
     )
+
+
+TRANSPORT = (
+    "\n## Failures of the transport\n\n"
+    "What fails before or beside a call has a status of gRPC and no reason. Where a caller has no answer (after\n"
+    "`DEADLINE_EXCEEDED`, `CANCELLED`, `UNAVAILABLE` without a reason, a cut connection) a change may stand: the same\n"
+    "request sent again tells. What a transport refuses by this table was never looked at, and has changed nothing.\n\n"
+) + table(
+    ["what comes", "the Python door", "the fast lane"],
+    [
+        ["a message longer than `message_bytes_max` (17 MB)", "`RESOURCE_EXHAUSTED`", "`OUT_OF_RANGE`"],
+        ["a message compressed with gzip or deflate", "served", "`UNIMPLEMENTED`"],
+        [
+            "headers of more than 16 KiB (20 KB)",
+            "`RESOURCE_EXHAUSTED`",
+            "HTTP 431, which is `UNKNOWN` to gRPC",
+        ],
+        ["a unary call without a message", "nothing, until its deadline", "`INTERNAL`"],
+    ],
+)
+"""As tests/e2e/test_hostile_clients.py has it."""
 
 
 def movements() -> str:
@@ -87,15 +123,27 @@ def movements() -> str:
 
 def limits() -> str:
     """The bounds of the contract."""
+    ours = {
+        "assortment_categories_max": form.ASSORTMENT_CATEGORIES_MAX,
+        "assortment_skus_max": form.ASSORTMENT_SKUS_MAX,
+        "coverage_regions_max": form.COVERAGE_REGIONS_MAX,
+        "page_size_max": pages.PAGE_SIZE_MAX,
+        "radius_km_max": int(form.RADIUS_KM_MAX),
+        "rank_max": form.RANK_MAX,
+        "title_bytes_max": form.TITLE_BYTES_MAX,
+        "try_policy_orders_max": routing.ORDERS_MAX,
+    }
     return "# Limits\n\nThe bounds of the contract, and the defaults of those that can be set.\n\n" + table(
         ["limit", "value"],
-        ([f"`{name}`", f"{value:,}"] for name, value in sorted(json.loads(_core.limits()).items())),
+        ([f"`{name}`", f"{value:,}"] for name, value in sorted((json.loads(_core.limits()) | ours).items())),
     )
 
 
 def shown(default: object) -> str:
-    """A default as a user would write it."""
-    return f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default) or "-"
+    """A default as a user would write it, and as `config show` prints it where that is something else."""
+    if isinstance(default, timedelta):
+        return f"`{default.total_seconds():g}`, `{TypeAdapter(timedelta).dump_python(default, mode='json')}`"
+    return f"`{default}`" if str(default) else "empty"
 
 
 def settings() -> str:
@@ -103,11 +151,12 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "Each setting is an environment variable, or a key of the TOML file that `LOCKSTOCK_CONFIG` names.\n"
-        "`lockstock config show` prints those in force.\n\n"
+        "`lockstock config show` prints those in force. A period is written in seconds or as ISO 8601 has it (`1800`\n"
+        "or `PT30M`), and printed as ISO 8601; a size in bytes or with a unit (`64MiB`), and printed in bytes.\n\n"
     ) + table(
         ["setting", "variable", "default", "meaning"],
         (
-            [f"`{name}`", f"`LOCKSTOCK_{name.upper()}`", f"`{shown(field.default)}`", field.description or ""]
+            [f"`{name}`", f"`LOCKSTOCK_{name.upper()}`", shown(field.default), field.description or ""]
             for name, field in Settings.model_fields.items()
         ),
     )
@@ -186,6 +235,10 @@ A state is derived from the order's lines, never stored beside them: it is the f
 A verb takes units of one kind, and is right where the order has any.
 
 {verbs}
+A claim is units of a paid line that a short pick could not find and no other warehouse could replace. It
+cannot be filled yet: `CancelOrder` and `AmendOrder` take it away, and nothing else does. Until then it keeps
+its units back: as many of those that come in are sold to nobody else, and do not go to this order either.
+
 ## Which verb is right in which state
 
 "yes": in every order of the state; "some": in those that have such units; empty: in none.
@@ -205,6 +258,62 @@ units gone makes it `REFUND_DUE`; the deadline passes by itself.
 def quoted(state: State) -> str:
     """A state as the pages write it."""
     return f"`{word(state)}`"
+
+
+def sentences(module: ModuleType) -> dict[str, str]:
+    """What stands below each name that a module assigns, where its source says something there."""
+    body = ast.parse(inspect.getsource(module)).body
+    told = {}
+    for assigned, below in pairwise(body):
+        match assigned, below:
+            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(words))):
+                told[name] = inspect.cleandoc(words)
+    return told
+
+
+def listed(columns: Iterable[Column[Any]]) -> str:
+    """Columns with their types, but for whole numbers."""
+    kinds = {Text: "", BigInteger: " (number)", Integer: " (number)", Boolean: " (true or false)"}
+    return ", ".join(f"`{column.name}`{kinds[type(column.type)]}" for column in columns)
+
+
+def one_table(name: str, words: str) -> str:
+    """A table of the projection: what it is, and its columns by their roles."""
+    described = schema.metadata.tables[name]
+    counters = schema.columns_of(described, schema.ADD)
+    rows = {
+        "key": listed(described.primary_key.columns),
+        "values": listed(it for it in described.columns if not it.primary_key and it not in counters),
+        "counters": ", ".join(f"`{column.name}`" for column in counters),
+        "indexes": "; ".join(
+            f"`{index.name}` on "
+            + ", ".join(f"`{column.name}`" for column in index.columns)
+            + (
+                f" where `{where}`"
+                if (where := index.dialect_options["postgresql"]["where"]) is not None
+                else ""
+            )
+            for index in sorted(described.indexes, key=lambda index: str(index.name))
+        ),
+    }
+    history = " Only ever appended to." if described.info.get(schema.HISTORY) else ""
+    shown_rows = table(["", "columns"], ([role, columns] for role, columns in rows.items() if columns))
+    return f"## `{name}`\n\n{words}{history}\n\n{shown_rows}"
+
+
+def tables() -> str:
+    """The tables of the projection."""
+    told = sentences(schema)
+    _, _, conventions, *_ = inspect.cleandoc(schema.__doc__ or "").split("\n\n")
+    return (
+        "# The tables\n\n"
+        "The database is a projection of the journal: read it, never write it. Its rows are those of one\n"
+        "sequence, `projection.sequence`, and change together: what one transaction reads belongs together (in\n"
+        "PostgreSQL one that is `REPEATABLE READ`). The counters are those of the [table of\n"
+        "movements](movements.md). A release may change tables and columns: they are migrated at its first start.\n"
+        "`projection_schema` says which version stands.\n\n"
+        f"{conventions.removeprefix('Conventions. ')} Where no type is named, it is text.\n\n"
+    ) + "\n".join(one_table(name, told[name]) for name in ("projection", *schema.PROJECTED))
 
 
 def planted_bugs() -> str:
@@ -232,6 +341,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "movements.md": movements,
     "orders.md": orders,
+    "tables.md": tables,
     "limits.md": limits,
     "settings.md": settings,
     "metrics.md": exposed,

@@ -69,7 +69,9 @@ class DoorMetrics(Collector):
             "lockstock_door_calls", "Calls answered by the Python door.", labels=["method", "outcome"]
         )
         times = HistogramMetricFamily(
-            "lockstock_door_call_seconds", "Time from a call's arrival to its answer.", labels=["method"]
+            "lockstock_door_call_seconds",
+            "Time from a call's arrival at the Python door to its answer.",
+            labels=["method"],
         )
         for name, meter in list(self._meters.items()):
             for outcome, count in meter.outcomes.items():
@@ -81,7 +83,9 @@ class DoorMetrics(Collector):
         yield calls
         yield times
         yield GaugeMetricFamily(
-            "lockstock_door_calls_in_flight", "Calls that wait for their answer.", self._inside()
+            "lockstock_door_calls_in_flight",
+            "Calls of the Python door that wait for their answer.",
+            self._inside(),
         )
 
 

@@ -35,6 +35,8 @@ from lockstock_server.masking import masked, masked_url
 ENV_PREFIX = "LOCKSTOCK_"
 CONFIG_VARIABLE = "LOCKSTOCK_CONFIG"
 PORT_MAX = 65_535
+SEGMENT_BYTES_MIN = 64 << 10
+"""The journal's own bound (core_rs/journal): asked for here, so that every command refuses a smaller one alike."""
 # What Kubernetes puts into the environment by itself where a service is called lockstock.
 _OF_A_CLUSTER = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$")
 PERIOD_MAX = timedelta(days=3_650)
@@ -140,8 +142,8 @@ class Settings(BaseSettings):
     request_ids_max: PositiveInt = 20_000_000
     """How many request ids are remembered at most (about 32 bytes of memory each)."""
 
-    segment_bytes: Bytes = ByteSize(64 << 20)
-    """The size of a journal segment, in bytes."""
+    segment_bytes: Annotated[ByteSize, Field(ge=SEGMENT_BYTES_MIN)] = ByteSize(64 << 20)
+    """The size of a journal segment, in bytes, 64 KiB at least."""
     in_flight_records_max: PositiveInt = 65_536
     """The most records that are not yet durable; new locks are refused at 70 % of it."""
     in_flight_bytes_max: Bytes = ByteSize(16 << 20)

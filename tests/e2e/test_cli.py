@@ -7,12 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lockstock_server.flash_sale.server_process import ServerProcess
+from support.waiting import wait_until
 
 REGIONS = "region,parent\nCN,\nCN-SH,CN\n"
 WAREHOUSES = "warehouse,tier,rank,regions\nSH,CITY,1,CN\nBJ,CITY,2,CN\n"
@@ -21,9 +23,10 @@ STOCK = "sku,warehouse,quantity\nBOOK,SH,20\nBOOK,SH,10\nPEN,BJ,5\n"
 
 
 def lockstock(
-    *arguments: str, data_dir: Path | None = None, url: str = ""
+    *arguments: str, data_dir: Path | None = None, url: str = "", settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     given = {"LOCKSTOCK_DATA_DIR": str(data_dir), "LOCKSTOCK_DATABASE_URL": url} if data_dir else {}
+    given |= {f"LOCKSTOCK_{name}": value for name, value in (settings or {}).items()}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("LOCKSTOCK_")}
     return subprocess.run(
         [sys.executable, "-m", "lockstock_server.cli", *arguments],
@@ -110,6 +113,74 @@ def test_errors_are_sentences_and_exit_codes(server: ServerProcess) -> None:
     assert "No server answers at 127.0.0.1:1" in away.stderr
 
 
+def test_a_command_asks_the_server_of_the_settings(server: ServerProcess, tmp_path: Path) -> None:
+    here = {"ADDRESS": server.address, "FAST_LANE_ADDRESS": server.fast_lane}
+    assert lockstock("import", *files(tmp_path), settings=here).returncode == 0
+    assert json.loads(lockstock("stock", "BOOK", "--json", settings=here).stdout)["free"] == "30"
+
+
+def test_a_refusal_for_want_of_stock_shows_every_short_sku(server: ServerProcess, tmp_path: Path) -> None:
+    here = {"ADDRESS": server.address}
+    assert lockstock("import", *files(tmp_path), settings=here).returncode == 0
+    place = ("order", "place", "O-1", "--line", "BOOK=500", "--line", "PEN=6", "--region", "CN")
+    told = lockstock(*place, settings=here)
+    assert (told.returncode, told.stdout) == (3, "")
+    sentence, *shortages = told.stderr.splitlines()
+    assert sentence.startswith("INSUFFICIENT_STOCK: ")
+    assert shortages[-2:] == [
+        "  BOOK (line 1): 500 asked, 30 can be had",
+        "  PEN (line 2): 6 asked, 5 can be had",
+    ]
+    in_json = lockstock(*place, "--json", settings=here)
+    assert in_json.returncode == 3
+    refusal = json.loads(in_json.stdout)
+    assert (refusal["code"], refusal["reason"]) == ("FAILED_PRECONDITION", "INSUFFICIENT_STOCK")
+    assert refusal["message"]
+    assert [(short["sku"], short["asked"]) for short in refusal["shortages"]] == [
+        ("BOOK", "500"),
+        ("PEN", "6"),
+    ]
+
+
+def test_with_json_a_refusal_and_a_missing_server_are_documents_too(server: ServerProcess) -> None:
+    unknown = lockstock("reservation", "NONE", "--json", settings={"FAST_LANE_ADDRESS": server.fast_lane})
+    assert unknown.returncode == 3
+    refusal = json.loads(unknown.stdout)
+    assert (refusal["reason"], refusal["metadata"]) == ("RESERVATION_NOT_FOUND", {"reservation": "NONE"})
+    away = lockstock("stock", "BOOK", "--fast-lane", "127.0.0.1:1", "--json")
+    assert away.returncode == 4
+    assert (json.loads(away.stdout)["code"], json.loads(away.stdout)["reason"]) == ("UNAVAILABLE", "")
+
+
+def test_an_operator_asks_freezes_thaws_takes_a_snapshot_and_drains(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    here = {"ADDRESS": server.address}
+
+    def admin(command: str) -> dict[str, Any]:
+        done = lockstock("admin", command, "--json", settings=here)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    assert lockstock("admin", "info", settings=here).returncode == 0
+    assert admin("info")["state"] == "ready"
+    assert lockstock("import", *files(tmp_path), settings=here).returncode == 0
+    order = ("order", "place", "O-1", "--line", "BOOK=1", "--region", "CN")
+    admin("freeze")
+    assert admin("info")["state"] == "frozen"
+    refused = lockstock(*order, settings=here)
+    assert refused.returncode == 3
+    assert "FROZEN" in refused.stderr
+    admin("thaw")
+    assert lockstock(*order, settings=here).returncode == 0
+    taken = admin("snapshot")
+    assert int(taken["size_bytes"]) > 0
+    assert admin("info")["snapshot_sequence"] == taken["sequence"]
+    assert lockstock("admin", "drain", settings=here).returncode == 0
+    wait_until(lambda: not server.alive, "the server ends by itself")
+    assert server.stop() == 0
+
+
 def test_verify_agrees_and_finds_a_changed_row_and_a_damaged_journal(
     server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -135,6 +206,26 @@ def test_verify_agrees_and_finds_a_changed_row_and_a_damaged_journal(
     broken = lockstock(*verify, data_dir=server.data_dir, url=server.database_url)
     assert broken.returncode == 1
     assert "offset" in json.loads(broken.stdout)["faults"][0]
+
+
+@pytest.mark.parametrize("command", [("verify", "--json"), ("journal", "dump"), ("rebuild",)])
+def test_what_reads_the_journal_offline_refuses_while_a_server_writes_it(
+    server: ServerProcess, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    assert lockstock("import", *files(tmp_path), "--server", server.address).returncode == 0
+    refused = lockstock(*command, data_dir=server.data_dir, url=server.database_url)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "another process has the data directory" in refused.stderr
+    assert server.stop() == 0
+    assert lockstock(*command, data_dir=server.data_dir, url=server.database_url).returncode == 0
+
+
+@pytest.mark.parametrize("command", [("verify",), ("journal", "dump"), ("rebuild",)])
+def test_a_directory_without_a_journal_is_a_wrong_call(tmp_path: Path, command: tuple[str, ...]) -> None:
+    refused = lockstock(*command, data_dir=tmp_path)
+    assert refused.returncode == 2
+    assert f"There is no journal in {tmp_path}." in refused.stderr.replace("\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def on_a_terminal(*arguments: str, here: tuple[Path, str]) -> str:

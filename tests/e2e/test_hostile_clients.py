@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -184,14 +184,48 @@ def test_a_frame_longer_than_agreed_ends_its_connection(door: str, pid: int) -> 
         line.end()
 
 
-def test_a_message_longer_than_the_limit_has_its_status(door: str) -> None:
+def too_long(unary: Any, _: Any) -> None:
+    unary(bytes(17 * MIB), timeout=60)
+
+
+def compressed_with(method: grpc.Compression) -> Callable[[Any, Any], None]:
+    def ask(unary: Any, _: Any) -> None:
+        unary(stock.GetStockRequest(sku=SKUS[0]).SerializeToString(), compression=method, timeout=60)
+
+    return ask
+
+
+def long_headers(unary: Any, _: Any) -> None:
+    unary(b"", metadata=[(f"x-{number}", "y" * 1_000) for number in range(20)], timeout=60)
+
+
+def no_message(_: Any, streaming: Any) -> None:
+    streaming(iter(()), timeout=1)
+
+
+Code = grpc.StatusCode
+TRANSPORTS = {
+    "a message longer than the limit": (too_long, Code.RESOURCE_EXHAUSTED, Code.OUT_OF_RANGE),
+    "gzip": (compressed_with(grpc.Compression.Gzip), Code.OK, Code.UNIMPLEMENTED),
+    "deflate": (compressed_with(grpc.Compression.Deflate), Code.OK, Code.UNIMPLEMENTED),
+    "headers of 20 KB": (long_headers, Code.RESOURCE_EXHAUSTED, Code.UNKNOWN),
+    "a unary call without a message": (no_message, Code.DEADLINE_EXCEEDED, Code.INTERNAL),
+}
+"""What a transport says by itself at the Python door and at the fast lane: the table of docs/reasons.md."""
+
+
+@pytest.mark.parametrize("what", TRANSPORTS)
+def test_each_transport_answers_by_itself_as_it_is_tabled(door: str, shop: Server, what: str) -> None:
+    ask, *codes = TRANSPORTS[what]
+    wanted = dict(zip((shop.address, shop.fast_lane), codes, strict=True))[door]
     with grpc.insecure_channel(door, options=[("grpc.max_send_message_length", -1)]) as channel:
-        unary: Any = channel.unary_unary(GET)
-        with pytest.raises(grpc.RpcError) as error:
-            unary(bytes(17 * MIB), timeout=60)
-        assert isinstance(error.value, grpc.Call)
-        # The transport's own refusal: tabled per door.
-        assert error.value.code() in {grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        try:
+            ask(channel.unary_unary(GET), channel.stream_unary(GET))
+            said = Code.OK
+        except grpc.RpcError as error:
+            said = error.code()
+    assert said is wanted
+    served(door)
 
 
 def test_a_flood_of_continuations_ends_its_connection(door: str, pid: int) -> None:

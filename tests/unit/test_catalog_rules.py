@@ -59,6 +59,12 @@ FORMS: list[tuple[Kind, Document, str, str]] = [
     (WAREHOUSE, a_warehouse(coverage=pb.Coverage(radius_km=1)), "FIELDS_CONFLICT", "it.coverage.radius_km"),
     (
         WAREHOUSE,
+        a_warehouse(tier=pb.TIER_FRONT, coverage=pb.Coverage(radius_km=1)),
+        "FIELD_REQUIRED",
+        "it.location",
+    ),
+    (
+        WAREHOUSE,
         a_warehouse(tier=pb.TIER_FRONT, coverage=pb.Coverage(radius_km=float("nan"))),
         "NUMBER_OUT_OF_RANGE",
         "it.coverage.radius_km",
@@ -95,11 +101,35 @@ def test_a_document_of_wrong_form_is_refused_by_reason_and_field(
         (SHOP, pb.Shop(deduction_policy=ON_PAYMENT)),
         (REGION, pb.Region(region="r", centroid=pb.Coordinates(latitude=-90, longitude=180))),
         (CHANNEL, pb.Channel(channel="c", kind=pb.CHANNEL_KIND_OWN)),
-        (WAREHOUSE, a_warehouse(tier=pb.TIER_FRONT, rank=1_000_000, coverage=pb.Coverage(radius_km=3.5))),
+        (
+            WAREHOUSE,
+            a_warehouse(
+                tier=pb.TIER_FRONT,
+                rank=1_000_000,
+                coverage=pb.Coverage(radius_km=20_040),
+                location=pb.Coordinates(latitude=31.2, longitude=121.5),
+            ),
+        ),
     ],
 )
 def test_a_document_at_its_bounds_is_taken(kind: Kind, document: Document) -> None:
     form.check(kind, "it", document)
+
+
+@pytest.mark.parametrize(
+    ("document", "value", "limit"),
+    [
+        (a_warehouse(rank=1_000_001), "1000001", "0 to 1000000"),
+        (a_warehouse(coverage=pb.Coverage(radius_km=20_040.5)), "20040.5", "0 to 20040"),
+        (a_warehouse(coverage=pb.Coverage(radius_km=float("inf"))), "inf", "0 to 20040"),
+    ],
+)
+def test_a_number_out_of_its_bounds_is_told_with_all_its_digits(
+    document: Document, value: str, limit: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        form.check(WAREHOUSE, "it", document)
+    assert (refused.value.metadata["value"], refused.value.metadata["limit"]) == (value, limit)
 
 
 def test_a_mask_changes_the_named_fields_and_no_other() -> None:

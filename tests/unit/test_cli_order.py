@@ -49,7 +49,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeOrders:
     fake = FakeOrders()
 
     @contextmanager
-    def connected(_: str) -> Iterator[FakeOrders]:
+    def connected(_: str, **__: bool) -> Iterator[FakeOrders]:
         yield fake
 
     monkeypatch.setattr(steps, "connected", connected)

@@ -47,7 +47,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> FakeRouting:
     fake = FakeRouting()
 
     @contextmanager
-    def connected(address: str) -> Iterator[FakeRouting]:
+    def connected(address: str, **_: bool) -> Iterator[FakeRouting]:
         fake.addresses.append(address)
         yield fake
 

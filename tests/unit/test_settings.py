@@ -69,6 +69,7 @@ def test_what_is_given_in_code_wins_over_all(monkeypatch: pytest.MonkeyPatch) ->
             "LOCKSTOCK_HOLD_MAX (hold_max) is 'P9999D': must not be longer than 3650 days",
         ),
         ("SEGMENT_BYTES", "-1", "LOCKSTOCK_SEGMENT_BYTES (segment_bytes) is '-1': "),
+        ("SEGMENT_BYTES", "65535", "LOCKSTOCK_SEGMENT_BYTES (segment_bytes) is '65535': "),
         ("FAST_LANE_THREADS", "many", "LOCKSTOCK_FAST_LANE_THREADS (fast_lane_threads) is 'many': "),
         ("MESSAGE_BYTES_MAX", "1MiB", "LOCKSTOCK_MESSAGE_BYTES_MAX (message_bytes_max) is '1MiB': "),
         (

@@ -63,9 +63,13 @@ def _longer(value: str, limit: int) -> bool:
 def check_number(field: str, value: float, lowest: float, highest: float) -> None:
     """Refuse a number out of its bounds, and what is no number."""
     if not (math.isfinite(value) and lowest <= value <= highest):
-        raise Refused(
-            "NUMBER_OUT_OF_RANGE", field=field, value=f"{value:g}", limit=f"{lowest:g} to {highest:g}"
-        )
+        limit = f"{_written(lowest)} to {_written(highest)}"
+        raise Refused("NUMBER_OUT_OF_RANGE", field=field, value=_written(value), limit=limit)
+
+
+def _written(value: float) -> str:
+    """A number with all its digits, so that one just beyond a limit does not read as the limit."""
+    return str(value).removesuffix(".0")
 
 
 def check_enum(field: str, value: int, known: Sequence[int]) -> None:
@@ -115,6 +119,9 @@ def _check_warehouse(path: str, warehouse: pb.Warehouse) -> None:
     check_number(f"{path}.coverage.radius_km", warehouse.coverage.radius_km, 0, RADIUS_KM_MAX)
     if warehouse.coverage.radius_km and warehouse.tier != pb.TIER_FRONT:
         raise Refused("FIELDS_CONFLICT", field=f"{path}.coverage.radius_km")
+    if warehouse.coverage.radius_km and not warehouse.HasField("location"):
+        # A circle without a middle reaches nobody.
+        raise Refused("FIELD_REQUIRED", field=f"{path}.location")
     check_ids(f"{path}.assortment.skus", warehouse.assortment.skus, ASSORTMENT_SKUS_MAX)
     check_ids(f"{path}.assortment.categories", warehouse.assortment.categories, ASSORTMENT_CATEGORIES_MAX)
     check_optional_id(f"{path}.parent", warehouse.parent)

@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "importing",
     "replay": "replaying",
     "flash-sale": "run",
+    "admin": "administering",
     "verify": "offline",
     "rebuild": "offline",
     "journal": "offline",

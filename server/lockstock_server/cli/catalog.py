@@ -9,11 +9,10 @@ import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 from lockstock.v1 import catalog_pb2 as pb
 
+from lockstock_server.cli.doors import UNSET, Server
 from lockstock_server.cli.output import (
-    SERVER_DEFAULT,
     Exit,
     Json,
-    Server,
     as_dict,
     connected,
     console,
@@ -79,11 +78,11 @@ def _all(method: Any, request: type[Any], field: str) -> Iterator[Any]:
 def list_warehouses(
     tier: Annotated[TierWord | None, typer.Option(help="Only this tier.", case_sensitive=False)] = None,
     state: Annotated[StateWord | None, typer.Option(help="Only this state.", case_sensitive=False)] = None,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Every warehouse, by id."""
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         found = [
             it
             for it in _all(client.catalog.ListWarehouses, pb.ListWarehousesRequest, "warehouses")
@@ -134,11 +133,11 @@ def _show_warehouse(it: pb.Warehouse) -> None:
 
 def show_warehouse(
     warehouse: Annotated[str, typer.Argument(help="The warehouse.")],
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """One warehouse, whole."""
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         found = client.catalog.GetWarehouse(pb.GetWarehouseRequest(warehouse=warehouse))
     if json:
         show_json(as_dict(found))
@@ -166,7 +165,7 @@ def set_warehouse(
     etag: Annotated[
         str | None, typer.Option(help="The version you looked at; without it, the one of now.")
     ] = None,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Changes the fields that are named, and no other; refused where somebody else was faster."""
@@ -179,7 +178,7 @@ def set_warehouse(
         "pickup": pickup,
     }
     fields = {name: value for name, value in given.items() if value is not None}
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         standing = client.catalog.GetWarehouse(pb.GetWarehouseRequest(warehouse=warehouse))
         if region is not None or radius_km is not None:
             regions = standing.coverage.regions if region is None else region
@@ -209,11 +208,11 @@ def _update(standing: pb.Warehouse, fields: dict[str, Any], etag: str | None) ->
 
 def list_regions(
     below: Annotated[str | None, typer.Option(help="Only this region and what lies in it.")] = None,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Every region, by id."""
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         found = list(_all(client.catalog.ListRegions, pb.ListRegionsRequest, "regions"))
         if below is not None:
             # Asked for by itself, so that a region that is not there is refused.
@@ -248,11 +247,11 @@ def _path(parents: dict[str, str], region: str) -> list[str]:
 
 def show_region(
     region: Annotated[str, typer.Argument(help="The region.")],
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """One region, with what it lies in and which warehouses name it or that."""
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         found = client.catalog.GetRegion(pb.GetRegionRequest(region=region))
         regions = list(_all(client.catalog.ListRegions, pb.ListRegionsRequest, "regions"))
         path = _path({it.region: it.parent for it in regions}, region)

@@ -1,4 +1,4 @@
-"""What needs no running server: `verify`, `rebuild`, `journal dump`."""
+"""What is done while no server runs: `verify`, `rebuild`, `journal dump`."""
 
 import json as jsons
 from dataclasses import asdict, dataclass, field
@@ -9,6 +9,7 @@ import typer
 
 from lockstock_server import _core, compose
 from lockstock_server.cli import progress
+from lockstock_server.cli.alone import unwritten
 from lockstock_server.cli.in_force import settings_in_force
 from lockstock_server.cli.output import (
     Exit,
@@ -81,7 +82,7 @@ def verify(
     settings = _settings(data_dir, database_url)
     _journal_stands_in(settings.data_dir)
     try:
-        with progress.shown(quiet=json) as watch:
+        with unwritten(settings.data_dir), progress.shown(quiet=json) as watch:
             verified = verify_directory(settings.data_dir, settings.database, watch)
     except ProjectionError as error:
         fail(str(error), Exit.USAGE)
@@ -149,8 +150,10 @@ def dump(
 ) -> None:
     """Events of the journal as JSON, one a line (--json: one array), with names for numbers."""
     directory = _settings(data_dir, None).data_dir
+    _journal_stands_in(directory)
     try:
-        events = _core.Offline.dump(str(directory), first, limit)
+        with unwritten(directory):
+            events = _core.Offline.dump(str(directory), first, limit)
     except _core.CoreError as damaged:
         fail(str(damaged), Exit.NOT_SO)
     if json:

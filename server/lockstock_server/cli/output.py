@@ -13,18 +13,21 @@ import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from lockstock.v1 import admin_pb2 as admin
+from lockstock.v1 import errors_pb2
 from rich.console import Console
 from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Server = Annotated[str, typer.Option(help="The server's Python door, host:port.")]
-FastLane = Annotated[str, typer.Option(help="The server's fast lane, host:port.")]
-
-SERVER_DEFAULT = "127.0.0.1:50051"
-FAST_LANE_DEFAULT = "127.0.0.1:50052"
-
 KEPT = 2
 """So many first columns of a table always stand."""
+SHORT = {
+    "in warehouses outside its plan": "available_elsewhere",
+    "in paused warehouses": "available_paused",
+    "locked by others": "locked",
+    "promised without stock": "claimed",
+    "on their way in": "in_transit",
+}
+"""What is told of a short SKU beside what was asked, and the counter that has it."""
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -83,14 +86,48 @@ def newest(client: lockstock.Client) -> int:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[lockstock.Client]:
-    """A client; failures become sentences and exit codes."""
+def connected(address: str, *, json: bool) -> Iterator[lockstock.Client]:
+    """A client; failures become sentences and exit codes, and with `json` a document besides."""
+    if address.endswith(":0"):
+        fail(f"{address} is any free port: name the server's own with --server or --fast-lane.", Exit.USAGE)
     try:
         with lockstock.connect(address) as client:
             yield client
     except lockstock.LockstockError as error:
-        if error.reason:
-            fail(f"{error.reason}: {error.message}", Exit.REFUSED)
-        if error.code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-            fail(f"No server answers at {address}. Is it running (`lockstock serve`)?", Exit.AWAY)
-        fail(f"{error.code.name}: {error.message}", Exit.REFUSED)
+        sentence, code = _told(error, address)
+        if json:
+            show_json(_refusal(error))
+        errors.print(sentence, style="red", markup=False)
+        if not json:
+            for short in error.shortages:
+                errors.print(f"  {_short(short)}", markup=False, soft_wrap=True)
+        raise typer.Exit(code) from error
+
+
+def _told(error: lockstock.LockstockError, address: str) -> tuple[str, Exit]:
+    if error.reason:
+        return f"{error.reason}: {error.message}", Exit.REFUSED
+    if error.code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+        return f"No server answers at {address}. Is it running (`lockstock serve`)?", Exit.AWAY
+    return f"{error.code.name}: {error.message}", Exit.REFUSED
+
+
+def _refusal(error: lockstock.LockstockError) -> dict[str, Any]:
+    """What the server said, as JSON's types; an empty reason where only the transport failed."""
+    return {
+        "code": error.code.name,
+        "reason": error.reason,
+        "message": error.message,
+        "metadata": error.metadata,
+        "shortages": [as_dict(short) for short in error.shortages],
+    }
+
+
+def _short(short: errors_pb2.ShortSku) -> str:
+    """A short SKU in a line: what was asked, and where units are that the order could not have."""
+    lines = ", ".join(map(str, short.lines))
+    told = {name: getattr(short, field) for name, field in SHORT.items()}
+    elsewhere = "".join(f", {units:,} {name}" for name, units in told.items() if units)
+    return (
+        f"{short.sku} (line {lines}): {short.asked:,} asked, {short.available_here:,} can be had{elsewhere}"
+    )

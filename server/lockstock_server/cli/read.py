@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 from lockstock.v1 import stock_pb2 as stock
 
+from lockstock_server.cli.doors import UNSET, FastLane
 from lockstock_server.cli.output import (
-    FAST_LANE_DEFAULT,
-    FastLane,
     Json,
     as_dict,
     connected,
@@ -32,11 +31,11 @@ SHOWN = (
 def show_stock(
     sku: Annotated[str, typer.Argument(help="The SKU.")],
     warehouse: Annotated[list[str] | None, typer.Option(help="Only this warehouse; may be repeated.")] = None,
-    fast_lane: FastLane = FAST_LANE_DEFAULT,
+    fast_lane: FastLane = UNSET,
     json: Json = False,
 ) -> None:
     """The counters of a SKU, by warehouse."""
-    with connected(fast_lane) as client:
+    with connected(fast_lane, json=json) as client:
         answer = client.stock.GetStock(stock.GetStockRequest(sku=sku, warehouses=warehouse or []))
     if json:
         show_json(as_dict(answer))
@@ -51,11 +50,11 @@ def show_stock(
 
 def show_reservation(
     reservation: Annotated[str, typer.Argument(help="The reservation's id.")],
-    fast_lane: FastLane = FAST_LANE_DEFAULT,
+    fast_lane: FastLane = UNSET,
     json: Json = False,
 ) -> None:
     """A reservation, its lines and where their units stand."""
-    with connected(fast_lane) as client:
+    with connected(fast_lane, json=json) as client:
         answer = client.stock.GetReservation(stock.GetReservationRequest(reservation_id=reservation))
     if json:
         show_json(as_dict(answer))

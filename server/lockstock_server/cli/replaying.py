@@ -9,14 +9,11 @@ import typer
 from rich.progress import Progress as Bar
 
 from lockstock_server.cli import tables
+from lockstock_server.cli.doors import UNSET, FastLane, Server
 from lockstock_server.cli.offline import verify_directory
 from lockstock_server.cli.output import (
-    FAST_LANE_DEFAULT,
-    SERVER_DEFAULT,
     Exit,
-    FastLane,
     Json,
-    Server,
     connected,
     console,
     errors,
@@ -47,6 +44,7 @@ class Job:
     stocked: dict[str, int]
     report: Report
     orders: bool
+    json: bool
 
 
 def _opening(path: Path) -> dict[str, int]:
@@ -89,8 +87,8 @@ def replay(
             help="Start a server for this replay in a directory of its own, and verify it afterwards."
         ),
     ] = False,
-    server: Server = SERVER_DEFAULT,
-    fast_lane: FastLane = FAST_LANE_DEFAULT,
+    server: Server = UNSET,
+    fast_lane: FastLane = UNSET,
     json: Json = False,
 ) -> None:
     """A shop's order lines through a running server, with a report that balances to the unit."""
@@ -111,7 +109,7 @@ def replay(
         stocked = _opening(opening) if opening is not None else shop.opening_by_percent(rows, opening_percent)
     except (UnreadableError, tables.TableError) as wrong:
         fail(str(wrong), Exit.USAGE)
-    job = Job(rows, stocked, report, orders)
+    job = Job(rows, stocked, report, orders, json)
     try:
         if own_server:
             _on_own_server(job)
@@ -134,7 +132,11 @@ def replay(
 
 
 def _on_server(server: str, fast_lane: str, job: Job) -> None:
-    with connected(server) as front, connected(fast_lane) as lane, Bar(console=errors, transient=True) as bar:
+    with (
+        connected(server, json=job.json) as front,
+        connected(fast_lane, json=job.json) as lane,
+        Bar(console=errors, transient=True) as bar,
+    ):
         tasks: dict[str, Any] = {}
 
         def progress(what: str, done: int, of: int) -> None:

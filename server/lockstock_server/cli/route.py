@@ -8,11 +8,10 @@ import typer
 from lockstock.v1 import catalog_pb2, errors_pb2
 from lockstock.v1 import routing_pb2 as pb
 
+from lockstock_server.cli.doors import UNSET, Server
 from lockstock_server.cli.output import (
-    SERVER_DEFAULT,
     Exit,
     Json,
-    Server,
     as_dict,
     connected,
     console,
@@ -44,7 +43,7 @@ def explain(
     pickup: Pickup = "",
     max_parcels: Annotated[int, typer.Option(help="The most parcels; 0 is no limit.", min=0)] = 0,
     allow_partial: AllowPartial = False,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Which warehouses ship an order, and why each of the others does not."""
@@ -57,7 +56,7 @@ def explain(
         request.demand.split.allow_partial = allow_partial
         for name, units in named(line, "--line", whole):
             request.demand.lines.add(sku=name, quantity=units)
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.routing.ExplainRoute(request)
     if json:
         show_json(as_dict(answer))
@@ -112,7 +111,7 @@ def try_policy(
     orders_max: Annotated[
         int, typer.Option("--orders", help="The newest so many.", min=1, max=10_000)
     ] = 1_000,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Routes past orders again under another policy, and compares."""
@@ -129,7 +128,7 @@ def try_policy(
         request.created_from.FromDatetime(created_from)
     if created_before is not None:
         request.created_before.FromDatetime(created_before)
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         request.min_sequence = newest(client)
         answer = client.routing.TryPolicy(request)
     if json:
@@ -184,12 +183,12 @@ def show_plan(
     longitude: Longitude = None,
     pickup: Pickup = "",
     sku: Annotated[str, typer.Option(help="Only warehouses that keep this SKU.")] = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """The warehouses that orders to a destination are routed to, in order."""
     request = pb.GetRoutePlanRequest(destination=destination(region, latitude, longitude, pickup), sku=sku)
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.routing.GetRoutePlan(request)
     if json:
         show_json(as_dict(answer))

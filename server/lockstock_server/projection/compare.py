@@ -18,7 +18,7 @@ __all__ = ["Comparison", "compare"]
 
 
 def compare(url: str, data_dir: Path, watch: Watch = unwatched) -> Comparison:
-    """Compares the database of a URL with the journal in a data directory, row by row; both may be in use.
+    """Compares the database of a URL with the journal in a data directory, row by row; the database may be in use.
 
     A database that is not there, or is empty, has nothing that could differ (`sequence` is None); one that
     cannot be reached, or stands beyond the end of the journal, is a difference.

@@ -20,7 +20,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class LockstockError(Exception):
-    """A call has failed and, unless its connection was lost, has changed nothing.
+    """A call has failed. With a reason it has changed nothing; without one a change may stand: send it again.
 
     `code` is the gRPC status code; `reason` a name of the closed list `lockstock.v1.Reason` without
     "REASON_" (empty where only the transport failed); `metadata` what varies in the message; `details` every

@@ -6,11 +6,12 @@ from typing import Annotated
 import lockstock
 import typer
 
+from lockstock_server.cli.doors import UNSET, Server
 from lockstock_server.cli.importing.documents import KINDS, Documents, ToCome
 from lockstock_server.cli.importing.findings import Findings
 from lockstock_server.cli.importing.opening import Opening
 from lockstock_server.cli.importing.progress import Progress
-from lockstock_server.cli.output import SERVER_DEFAULT, Exit, Json, Server, connected, fail
+from lockstock_server.cli.output import Exit, Json, connected, fail
 from lockstock_server.cli.tables import STOCK, Table, TableError
 
 File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
@@ -31,7 +32,7 @@ def import_(
             help="A CSV file for every refused row, and with --preview every conflict.", dir_okay=False
         ),
     ] = None,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Master data and opening stock from CSV files, one a kind. Running it again changes nothing, and goes on."""
@@ -44,7 +45,7 @@ def import_(
         tables = [(kind, Table(path, kind.layout)) for kind, path in files]
         if stock is not None:
             Table(stock, STOCK).close()
-        with connected(server) as client, Findings(errors, json_wanted=json) as findings:
+        with connected(server, json=json) as client, Findings(errors, json_wanted=json) as findings:
             to_come = ToCome()
             try:
                 with Progress(wanted=not json) as progress:
@@ -53,7 +54,7 @@ def import_(
                     if stock is not None:
                         Opening(client, stock, findings, to_come, preview=preview).run(progress)
             except lockstock.LockstockError:
-                if findings.counts:
+                if findings.counts and not json:
                     findings.print_tables("until it broke off; run it again to go on")
                 raise
             if json:

@@ -9,6 +9,7 @@ from lockstock.v1 import catalog_pb2 as catalog
 from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import orders_pb2 as orders
 
+from lockstock_server.cli.doors import UNSET, Server
 from lockstock_server.cli.order.words import (
     Document,
     Lines,
@@ -20,7 +21,7 @@ from lockstock_server.cli.order.words import (
     quantities,
     show_answer,
 )
-from lockstock_server.cli.output import SERVER_DEFAULT, Exit, Json, Server, connected, fail
+from lockstock_server.cli.output import Exit, Json, connected, fail
 from lockstock_server.cli.written import (
     Latitude,
     Longitude,
@@ -59,7 +60,7 @@ def place(
     allow_partial: Annotated[bool, typer.Option(help="Take what there is.")] = False,
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Place an order: lock its units, or check them where payment takes them."""
@@ -77,7 +78,7 @@ def place(
     )
     if hold is not None:
         request.hold.FromTimedelta(timedelta(seconds=hold))
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.PlaceOrder(request)
     show_answer(answer, json=json)
 
@@ -86,13 +87,13 @@ def extend(
     order: Order,
     hold: Annotated[float, typer.Option(help="From now, in seconds.")],
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Give the buyer more time to pay."""
     request = orders.ExtendOrderRequest(cause=op.Cause(request_id=request_id), order_id=order)
     request.hold.FromTimedelta(timedelta(seconds=hold))
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.ExtendOrder(request)
     show_answer(answer, json=json)
 
@@ -110,11 +111,11 @@ def _step(verb: str, help_text: str, *, by_warehouse: bool) -> Any:
         document: Document = "",
         reason: Reason = "",
         request_id: RequestId = "",
-        server: Server = SERVER_DEFAULT,
+        server: Server = UNSET,
         json: Json = False,
     ) -> None:
         cause = op.Cause(request_id=request_id, reason=reason, document=document)
-        with connected(server) as client:
+        with connected(server, json=json) as client:
             run(client, request_type(cause=cause, order_id=order, lines=quantities(line)), json)
 
     def at_warehouse(
@@ -124,12 +125,12 @@ def _step(verb: str, help_text: str, *, by_warehouse: bool) -> Any:
         document: Document = "",
         reason: Reason = "",
         request_id: RequestId = "",
-        server: Server = SERVER_DEFAULT,
+        server: Server = UNSET,
         json: Json = False,
     ) -> None:
         cause = op.Cause(request_id=request_id, reason=reason, document=document)
         request = request_type(cause=cause, order_id=order, warehouse=warehouse, lines=quantities(line))
-        with connected(server) as client:
+        with connected(server, json=json) as client:
             run(client, request, json)
 
     command = at_warehouse if by_warehouse else everywhere
@@ -156,7 +157,7 @@ def confirm_picking(
     short: Annotated[list[str] | None, typer.Option(help="LINE=UNITS that cannot be found.")] = None,
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Record what a warehouse has picked and what it could not find."""
@@ -171,7 +172,7 @@ def confirm_picking(
         warehouse=warehouse,
         lines=list(found.values()),
     )
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.ConfirmPicking(request)
     show_answer(answer, json=json)
 
@@ -183,7 +184,7 @@ def take_return(
     document: Document = "",
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Record that units have come back, and in what condition."""
@@ -200,7 +201,7 @@ def take_return(
         warehouse=warehouse,
         lines=lines,
     )
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.TakeOrderReturn(request)
     show_answer(answer, json=json)
 
@@ -214,7 +215,7 @@ def amend(
     version: Annotated[int, typer.Option(help="Only if the order stands at this version.")] = 0,
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Edit an order by delta; an increase that cannot be had changes nothing."""
@@ -226,7 +227,7 @@ def amend(
         deltas=deltas,
         additions=[op.OrderLine(sku=sku, quantity=units) for sku, units in named(add, "--add", whole)],
     )
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.AmendOrder(request)
     show_answer(answer, json=json)
 
@@ -238,7 +239,7 @@ def move(
     to_warehouse: Annotated[str, typer.Option("--to", help="The warehouse that takes it over.")],
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Re-route units of a line to another warehouse."""
@@ -252,7 +253,7 @@ def move(
     )
     if part.HasField("quantity"):
         request.quantity = part.quantity
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.MoveOrder(request)
     show_answer(answer, json=json)
 
@@ -270,7 +271,7 @@ def exchange(
     document: Document = "",
     reason: Reason = "",
     request_id: RequestId = "",
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Swap shipped units for others, in one step or not at all."""
@@ -285,7 +286,7 @@ def exchange(
             destination=destination(region, latitude, longitude, pickup),
         ),
     )
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         answer = client.orders.ExchangeOrder(request)
     show_answer(answer, json=json)
 

@@ -6,12 +6,11 @@ import typer
 from lockstock.v1 import operations_pb2 as op
 from lockstock.v1 import orders_pb2 as orders
 
+from lockstock_server.cli.doors import UNSET, Server
 from lockstock_server.cli.order.words import Order, moment
 from lockstock_server.cli.output import (
-    SERVER_DEFAULT,
     Exit,
     Json,
-    Server,
     as_dict,
     connected,
     console,
@@ -52,12 +51,12 @@ def goes_to(place_: orders.Destination) -> str:
 def show(
     order: Order,
     basic: Annotated[bool, typer.Option(help="Without its history (needs no database).")] = False,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """Show an order: its lines, where they stand, and every step of it."""
     view = orders.ORDER_VIEW_BASIC if basic else orders.ORDER_VIEW_FULL
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         found = client.orders.GetOrder(orders.GetOrderRequest(order_id=order, view=view))
     if json:
         show_json(as_dict(found))
@@ -115,7 +114,7 @@ def list_(
     since: Annotated[str, typer.Option(help="Placed at or after this time (ISO 8601, UTC by default).")] = "",
     before: Annotated[str, typer.Option(help="Placed before this time.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1_000)] = 50,
-    server: Server = SERVER_DEFAULT,
+    server: Server = UNSET,
     json: Json = False,
 ) -> None:
     """List orders, the newest first."""
@@ -138,7 +137,7 @@ def list_(
     for field, when in (("created_from", moment(since)), ("created_before", moment(before))):
         if when is not None:
             getattr(request, field).FromDatetime(when)
-    with connected(server) as client:
+    with connected(server, json=json) as client:
         request.min_sequence = newest(client)
         answer = client.orders.ListOrders(request)
     if json:
