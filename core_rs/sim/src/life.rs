@@ -11,7 +11,7 @@ use lockstock_journal::disk::Disk;
 use lockstock_journal::disk::faulty::Op;
 use lockstock_stock::command::Request;
 use lockstock_stock::decide::operation;
-use lockstock_stock::ids::Micros;
+use lockstock_stock::ids::{Micros, stamp_ms};
 use lockstock_stock::machine::Reply;
 use lockstock_stock::refusal::Reason;
 use lockstock_twin::{compare, judge};
@@ -116,7 +116,13 @@ impl World {
             return Some(Reason::Overloaded);
         }
         let low = self.squeezed && promises && node.engine().status().disk_free_bytes < DISK_FLOOR;
-        low.then_some(Reason::DiskLow)
+        (low && !self.is_retry(node, request)).then_some(Reason::DiskLow)
+    }
+
+    /// Whether the request was carried out before, and is not forgotten.
+    fn is_retry(&self, node: &Stepped, request: &Request<'_>) -> bool {
+        let horizon = node.look(lockstock_stock::state::State::horizon_ms);
+        stamp_ms(request.key) > horizon && self.twin.keys.contains_key(&request.key)
     }
 
     fn door(&mut self, call: &Call, expected: Option<Reason>) -> Result<(), String> {
