@@ -73,7 +73,10 @@ def fewest(needs: list[int], offers: Offers, most: int) -> tuple[tuple[int, ...]
         return found, True
     chosen = greedy(needs, offers, useful)
     if len(chosen) > most:
-        helps = {at: sum(min(n, dict(row).get(at, 0)) for n, row in zip(needs, offers, strict=True)) for at in useful}
+        helps = {
+            at: sum(min(n, dict(row).get(at, 0)) for n, row in zip(needs, offers, strict=True))
+            for at in useful
+        }
         fullest = greedy(needs, offers, sorted(useful, key=lambda at: -helps[at]))
         chosen = min(chosen, sorted(fullest), key=len)
     return tuple(chosen), False
