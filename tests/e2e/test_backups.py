@@ -25,6 +25,13 @@ def skus(client: lockstock.Client, first: int, count: int) -> None:
         client.catalog.CreateSku(catalog.CreateSkuRequest(sku=catalog.Sku(sku=f"sku-{number}")))
 
 
+def made(server: Server, first: int, count: int) -> None:
+    """Makes these SKUs and stops."""
+    with server.client() as client:
+        skus(client, first, count)
+    assert server.stop() == 0
+
+
 def known(server: Server) -> int:
     with server.client() as client:
         return client.admin.GetServerInfo(admin.GetServerInfoRequest()).skus
@@ -92,9 +99,7 @@ def test_after_a_snapshot_all_segments_but_the_last_are_a_backup_while_it_sells(
 
 def test_a_backup_without_its_key_is_refused(start: Start, tmp_path: Path) -> None:
     server = start()
-    with server.client() as client:
-        skus(client, 0, 3)
-    assert server.stop() == 0
+    made(server, 0, 3)
     code, words = refused_start(copied(server, tmp_path / "copy", key=False))
     assert code == ExitCode.DATA
     assert "the key of the buyers' hashes" in words
@@ -104,9 +109,7 @@ def test_a_journal_older_than_its_snapshots_is_refused_and_starts_without_them(
     start: Start, tmp_path: Path
 ) -> None:
     server = start()
-    with server.client() as client:
-        skus(client, 0, 3)
-    assert server.stop() == 0
+    made(server, 0, 3)
     older = copied(server, tmp_path / "older")
     server.start()
     with server.client() as client:
@@ -126,14 +129,10 @@ def test_a_journal_older_than_its_database_is_refused_until_the_database_is_buil
 ) -> None:
     url = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     server = start(DATABASE_URL=url)
-    with server.client() as client:
-        skus(client, 0, 3)
-    assert server.stop() == 0
+    made(server, 0, 3)
     older = copied(server, tmp_path / "older")
     server.start()
-    with server.client() as client:
-        skus(client, 3, 3)
-    assert server.stop() == 0
+    made(server, 3, 3)
     code, words = refused_start(older, DATABASE_URL=url)
     assert code == ExitCode.DATABASE
     assert "which the journal does not have" in words

@@ -20,6 +20,7 @@ from lockstock.v1 import errors_pb2, stock_pb2, stock_pb2_grpc
 from lockstock.v1 import operations_pb2 as op
 from lockstock_server import _core
 from lockstock_server.errors import ExitCode
+from lockstock_server.settings import SEGMENT_BYTES_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,6 +144,12 @@ def test_nobody_waits_with_the_interpreter_in_hand(engine: _core.Engine) -> None
         turns += 1
     assert turns > 1
     assert said == [None]
+
+
+def test_the_least_segment_of_the_settings_is_the_journals(tmp_path: Path) -> None:
+    _core.Engine.open(settings(tmp_path / "least", segment_bytes=SEGMENT_BYTES_MIN)).close()
+    with pytest.raises(_core.CoreError, match=str(SEGMENT_BYTES_MIN)):
+        _core.Engine.open(settings(tmp_path / "less", segment_bytes=SEGMENT_BYTES_MIN - 1))
 
 
 def test_errors_of_the_core_say_a_sentence_and_the_exit_code(tmp_path: Path, engine: _core.Engine) -> None:
