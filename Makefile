@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 CARGO := cargo
 MANIFEST := core_rs/Cargo.toml
 RUST := $(shell find core_rs -name '*.rs' -not -path '*/target/*') $(shell find core_rs -name Cargo.toml -not -path '*/target/*') core_rs/Cargo.lock core_rs/wire/lockstock.binpb
+# With what the environment has: its maturin builds.
+INSTALL := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation
 PY_PATHS := server clients/python tests benchmarks docs proto
 
 .PHONY: help
@@ -30,15 +32,29 @@ $(VENV)/.prerequisites:
 $(VENV)/.packages: server/requirements.lock clients/python/pyproject.toml | $(VENV)/.prerequisites
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r server/requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e clients/python
+	$(INSTALL) -e clients/python
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.packages pyproject.toml $(RUST)
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(INSTALL) -e .
 	@touch $@
 
 .PHONY: build
 build: $(VENV)/.built ## the environment, the extension module and the command `lockstock` in .venv
+
+TUNING := $(abspath core_rs/target/tuning)
+PROFDATA = $(shell rustc --print target-libdir)/../bin/llvm-profdata
+
+.PHONY: tuned
+tuned: build ## build again, laid out by a profile of its work: a tenth to a quarter faster; takes about 8 minutes
+	@test -x $(PROFDATA) || { echo "make tuned needs rustup's llvm-tools: rustup component add llvm-tools"; exit 1; }
+	rm -rf $(TUNING)/profile && mkdir -p $(TUNING)/profile
+	CARGO_TARGET_DIR=$(TUNING)/counting RUSTFLAGS="-Cprofile-generate=$(TUNING)/profile" $(INSTALL) -e .
+	@rm -f $(TUNING)/profile/*  # what ran while it was built
+	$(BIN)/python benchmarks/run.py train
+	$(PROFDATA) merge -o $(TUNING)/tuned.profdata $(TUNING)/profile/*.profraw
+	CARGO_TARGET_DIR=$(TUNING)/tuned RUSTFLAGS="-Cprofile-use=$(TUNING)/tuned.profdata" LOCKSTOCK_TUNED=1 $(INSTALL) -e .
+	@touch $(VENV)/.built
 
 .PHONY: lock
 lock: $(VENV)/.packages ## resolve the Python dependencies again into server/requirements.lock

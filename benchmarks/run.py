@@ -1,4 +1,7 @@
-"""The benchmark: ours and its peers in turn, on one machine, in one run. `make bench`, `bench-quick`, `bench-long`."""
+"""The benchmark: ours and its peers in turn, on one machine, in one run. `make bench`, `bench-quick`, `bench-long`.
+
+`train` is the load that `make tuned` takes its profile from.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from typing import Any
 import cases
 import curves
 import long
+import train
 from harness import load, machine, page
 from harness.results import Turns
 
@@ -151,7 +155,7 @@ def run(mode: str, busy: float, only: list[str], *, with_curves: bool) -> dict[s
 def main() -> None:
     """One word: how long there is."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", nargs="?", choices=["quick", "full", "long", "page"], default="full")
+    parser.add_argument("mode", nargs="?", choices=["quick", "full", "long", "page", "train"], default="full")
     parser.add_argument(
         "--even-if-busy", action="store_true", help="write the page although the machine is not idle"
     )
@@ -170,6 +174,9 @@ def main() -> None:
     try:
         machine.check(SCRATCH)
         build()
+        if given.mode == "train":
+            train.run(scratch, say)
+            return
         busy = machine.busy()
         idle = busy <= machine.BUSY_MAX
         if not idle:

@@ -24,6 +24,7 @@ _INTRODUCTION = """\
 
 Ours and what a user would pick instead, on one machine and in one run, under the same loop.
 
+    make tuned          # before, as for production: ours laid out by a profile of its work, the peers as they come
     make bench-quick    # about 3 minutes: every row once and shortly; prints, writes no page
     make bench          # about 20 minutes: every row three times, and the curves; writes this page
     make bench-long     # over an hour: tail, recovery, memory, growth, projection, long work; writes their part of it
@@ -37,7 +38,8 @@ from a Python package; what is missing is named, and its rows stay empty.
 
 Left out, which favours the peers: their reservations have no deadline that anything sweeps, no route, no history and
 no invariants that are checked. Left out, which favours ours: in all rows but one the projection's database is away,
-so the server's core does not also write rows; that row, and `make bench-long`, say what it costs.
+so the server's core does not also write rows; that row, and `make bench-long`, say what it costs. Where ours says
+*tuned build*, echoes and floors are release builds all the same, and the peers are as their packages have them.
 """
 _PROFILES = "The profiles behind it, and what was tried, are in [performance.md](performance.md).\n"
 _NO_FIGURES = "No figures yet: they come from a run on an idle machine, and there has been none.\n"

@@ -65,7 +65,7 @@ class Lockstock:
     @contextmanager
     def served(self, directory: Path, skus: int) -> Iterator[tuple[Server, Target]]:
         """The same, with the process in hand, to be killed or asked."""
-        if _core.BUILD_PROFILE != "release":
+        if _core.BUILD_PROFILE == "debug":
             raise BenchmarkError("The extension is a debug build: measure a release build (`make build`).")
         server = Server(directory, self._environment())
         try:
@@ -78,7 +78,7 @@ class Lockstock:
 
     def target(self, server: Server) -> Target:
         """Where to load a server that has been started, or started again."""
-        if info(server).build_profile != "release":
+        if info(server).build_profile == "debug":
             raise BenchmarkError("The server is a debug build: measure a release build (`make build`).")
         return Target(server.fast_lane if self.door == "fast lane" else server.address, server.pid)
 

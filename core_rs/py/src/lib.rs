@@ -39,7 +39,11 @@ mod _core {
     #[pymodule_export]
     use crate::route::route;
 
-    /// How the extension was built.
+    /// How the extension was built; `make tuned` says so of its own.
     #[pymodule_export]
-    const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
+    const BUILD_PROFILE: &str = match (cfg!(debug_assertions), option_env!("LOCKSTOCK_TUNED")) {
+        (true, _) => "debug",
+        (false, None) => "release",
+        (false, Some(_)) => "tuned",
+    };
 }

@@ -40,7 +40,7 @@ impl Attempt<'_> {
     ) -> Vec<(Name, Units)> {
         let mut rest = units;
         let mut taken = Vec::new();
-        for held in &self.world.reservations[what.reservation].lines[at].held {
+        for held in &self.in_plan_order(what.reservation, at) {
             if what.warehouse.is_empty() || held.warehouse == what.warehouse {
                 let some = rest.min(holds(held));
                 rest -= some;

@@ -175,8 +175,8 @@ impl Attempt<'_> {
     ) -> Vec<(Name, Units)> {
         let mut rest = units;
         let mut taken = Vec::new();
-        for held in self.world.line(id, line).held.iter_mut().rev() {
-            let there = what(held);
+        for held in self.in_plan_order(id, line).iter().rev() {
+            let there = what(self.world.line(id, line).entry(held.warehouse));
             let some = rest.min(*there);
             *there -= some;
             rest -= some;
@@ -217,7 +217,7 @@ impl Attempt<'_> {
             let units = units.min(order.lines[at].locked);
             let mut rest = units;
             let sku = order.lines[at].sku;
-            for held in &order.lines[at].held {
+            for held in &self.in_plan_order(what.reservation, at) {
                 let some = rest.min(held.locked);
                 rest -= some;
                 if some == 0 {

@@ -8,7 +8,7 @@ use lockstock_stock::refusal::{Reason, ShortSku};
 
 use super::Attempt;
 use super::routing::{BySku, choose};
-use super::world::{Name, Reservation, Source};
+use super::world::{Held, Name, Reservation, Source};
 
 /// Units that a line takes from a warehouse, in plan order within the line.
 pub struct Take {
@@ -86,6 +86,16 @@ impl Attempt<'_> {
             Some(region) if source.list.is_empty() => self.world.regions[region].clone(),
             _ => source.list.clone(),
         }
+    }
+
+    /// What a line holds, by warehouse: those of its order's plan in its order, then the others as they came.
+    pub fn in_plan_order(&self, id: Name, line: usize) -> Vec<Held> {
+        let order = &self.world.reservations[id];
+        let plan = self.plan(&order.source);
+        let (mut planned, others): (Vec<Held>, Vec<Held>) =
+            order.lines[line].held.iter().partition(|held| plan.contains(&held.warehouse));
+        planned.sort_by_key(|held| plan.iter().position(|at| *at == held.warehouse));
+        planned.into_iter().chain(others).collect()
     }
 
     /// What the candidates could give of a SKU, by their position.

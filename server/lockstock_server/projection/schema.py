@@ -195,7 +195,8 @@ allocations = Table(
     Index("allocations_by_warehouse", "warehouse"),
     **_ROOM,
 )
-"""Per line of a reservation and warehouse; `position` counts the line's warehouses from 0 in plan order."""
+"""Per line of a reservation and warehouse; `position` counts the line's warehouses from 0, in the order in which
+the line came to use them."""
 
 receipts = Table(
     "receipts", metadata, _name_key("receipt"), _number("no"), _name("warehouse"), _number("expected_at")

@@ -2,13 +2,14 @@
 
 use super::draft::{Draft, Spot};
 use super::find;
+use super::source::plan;
 use crate::command::{Part, Selection};
 use crate::counters::{AllocationCounter as A, LineCounter};
 use crate::few::Few;
 use crate::ids::{LineNo, OwnerNo, Units, WarehouseIx};
 use crate::movement::Kind;
 use crate::refusal::Refusal;
-use crate::state::{Line, Reservation};
+use crate::state::{Allocation, Line, Reservation};
 
 /// What a verb takes, and how: one row each.
 pub(super) struct Verb {
@@ -18,7 +19,7 @@ pub(super) struct Verb {
     pub unplaced: &'static [(LineCounter, Kind)],
     /// The states it takes from, in turn, and as which kind.
     pub steps: &'static [(A, Kind)],
-    /// Whether it begins with the last warehouse.
+    /// Whether it begins with the last warehouse of the plan.
     pub last_first: bool,
     /// Whether it empties one warehouse before the next, instead of one state before the next.
     pub by_warehouse: bool,
@@ -93,12 +94,13 @@ impl Verb {
             draft.post(*kind, spot, units)?;
             left -= units;
         }
-        let (steps, places) = (self.steps.len(), line.allocations.len());
+        let allocations = in_plan_order(draft, owner, line);
+        let (steps, places) = (self.steps.len(), allocations.len());
         for turn in 0..steps * places {
             let (step, place) =
                 if self.by_warehouse { (turn % steps, turn / steps) } else { (turn / places, turn % places) };
             let place = if self.last_first { places - 1 - place } else { place };
-            let ((counter, kind), at) = (self.steps[step], &line.allocations[place]);
+            let ((counter, kind), at) = (self.steps[step], allocations[place]);
             if only.is_some_and(|only| at.warehouse() != only) {
                 continue;
             }
@@ -128,6 +130,23 @@ impl Verb {
         }
         Ok(())
     }
+}
+
+/// A line's units by warehouse, in the order of its reservation's plan; those outside it come last, as they came.
+///
+/// They stand in the order in which they came to the line: a move or an increase may bring an earlier one after others.
+fn in_plan_order<'l>(draft: &Draft<'_>, owner: OwnerNo, line: &'l Line) -> Few<&'l Allocation> {
+    let mut allocations: Few<&Allocation> = line.allocations.iter().collect();
+    if allocations.len() > 1
+        && let Some(reservation) = draft.state.reservation(owner)
+    {
+        let source = reservation.source();
+        let plan = plan(draft.state, &source);
+        allocations.sort_by_key(|at| {
+            plan.iter().position(|planned| *planned == at.warehouse()).unwrap_or(plan.len())
+        });
+    }
+    allocations
 }
 
 /// What a refusal says where there is less than asked.

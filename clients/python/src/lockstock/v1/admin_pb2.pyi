@@ -96,7 +96,7 @@ class GetServerInfoResponse(_message.Message):
     version: _builtins.str
     """The version of the distribution."""
     build_profile: _builtins.str
-    """"release" or "debug"."""
+    """"release", "tuned" (a release laid out by a profile of its work: `make tuned`) or "debug"."""
     journal_id: _builtins.str
     """The journal's UUID."""
     sequence: _builtins.int

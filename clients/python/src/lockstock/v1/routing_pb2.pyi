@@ -496,7 +496,7 @@ class RoutingChange(_message.Message):
     """Why it would be refused."""
     @_builtins.property
     def before(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The warehouses it had, in plan order."""
+        """The warehouses it had, in the order in which it came to use them."""
 
     @_builtins.property
     def after(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

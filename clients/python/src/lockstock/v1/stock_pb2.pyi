@@ -788,7 +788,7 @@ class ReservationLine(_message.Message):
     """When its stock is taken."""
     @_builtins.property
     def allocations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Allocation]:
-        """By warehouse, in plan order."""
+        """By warehouse, in the order in which the line came to use them: the plan's, unless it was moved or amended."""
 
     def __init__(
         self,
