@@ -140,7 +140,7 @@ def run(mode: str, busy: float, only: list[str], *, with_curves: bool) -> dict[s
     began = time.monotonic()
     result = head(mode, busy)
     if mode == "long":
-        when = {"began": result["began"], "commit": result["commit"]}
+        when = {"began": result["began"], "commit": result["commit"], "setting": page.setting(result)}
         result["parts"] = [{**part, **when} for part in long.run(scratch, say, only)]
     else:
         duration = QUICK if mode == "quick" else FULL

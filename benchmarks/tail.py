@@ -22,8 +22,10 @@ from peers.lockstock import info
 from peers.postgresql import started, url
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - memory is what is wanted; the directory in it is made safely
-# Ten minutes of locks: 1.4 KB each of rows and indexes, and the log.
+# Less would not hold the database of ten minutes at any rate that says something.
 MEMORY_BYTES_MIN = 16 << 30
+# Of a lock: rows and indexes some 500, the reservation and its request id 270 with the snapshotter's copy of them.
+MEMORY_BYTES_A_LOCK = 1_000
 OPEN = 1_000_000
 SPREAD = Shape("unary", connections=8, in_flight=100)
 PEAK = Duration(seconds=10.0, warm_up_seconds=2.0)
@@ -49,7 +51,10 @@ def _in_memory() -> Iterator[Path]:
 
 
 def run(scratch: Scratch) -> Part:
-    """At half the peak rate: ten minutes beside a database that has its own disk, one beside one on the journal's."""
+    """At half the peak rate, as far as memory holds so many.
+
+    Ten minutes beside a database that has its own disk, one beside one on the journal's, two beside none.
+    """
     with (
         _in_memory() as elsewhere,
         started(elsewhere / "postgresql", LOAD_CPU) as database,
@@ -57,7 +62,9 @@ def run(scratch: Scratch) -> Part:
         replace(cases.OURS, projection=url(database)).running(directory, 1) as target,
     ):
         peak, first = load_first(target, HOT, PEAK)
-    rate = peak["rate"] / 2
+    rate = planned(peak["rate"] / 2, machine.free_memory())
+    # Of fewer calls than are meant less is late: they are shown, not judged.
+    is_half = rate == peak["rate"] / 2
     # As many open at a time as lapse in the time of a hold.
     hold = OPEN / rate
     turn = (
@@ -74,14 +81,27 @@ def run(scratch: Scratch) -> Part:
         " has next to nothing to do: what is late there, the machine has made late (and each call wakes processors"
         " that sleep).",
         "facts": [
-            fact("planned rate", rate, "locks a second"),
+            fact("half the peak", peak["rate"] / 2, "locks a second"),
+            fact("planned, for memory may hold no more", rate, "locks a second"),
             *_tail(
-                "", _in_memory, scratch, rate, hold, SECONDS, Bound(5, at_most=True), Bound(10, at_most=True)
+                "",
+                _in_memory,
+                scratch,
+                rate,
+                hold,
+                SECONDS,
+                Bound(5, at_most=True) if is_half else None,
+                Bound(10, at_most=True) if is_half else None,
             ),
             *_tail("on one disk: ", scratch, scratch, rate, hold, BESIDE_SECONDS, None, None),
             *_alone(scratch),
         ],
     }
+
+
+def planned(rate: float, free_bytes: int) -> float:
+    """So many a second, or as many as ten minutes of them leave room for."""
+    return min(rate, free_bytes / MEMORY_BYTES_A_LOCK / SECONDS)
 
 
 def _alone(scratch: Scratch) -> list[list[str]]:

@@ -59,6 +59,11 @@ def taken_by_the_host(before: list[int]) -> float:
     return spent[STOLEN] / sum(spent) if sum(spent) else 0.0
 
 
+def free_memory() -> int:
+    """Bytes that can be had without taking them from somebody."""
+    return int(_field(Path("/proc/meminfo"), "MemAvailable").split()[0]) << 10
+
+
 def stalled_for_memory() -> float:
     """Seconds since the machine's start in which something waited until memory was free; 0 where it does not say."""
     pressure = Path("/proc/pressure/memory")

@@ -56,6 +56,11 @@ def render(results: Mapping[str, Result]) -> str:
     return "\n".join(parts if len(parts) > 1 else [*parts, _NO_FIGURES]).rstrip("\n") + "\n"
 
 
+def setting(result: Result) -> str:
+    """The processor, and how ours was built: a part of the long run that is not run again keeps its own."""
+    return f"{result['machine']['processor']}; {result['versions'][cases.OURS.name]}"
+
+
 def keep(docs: Path, mode: str, result: Result) -> None:
     """Keeps a result where the page is made from; of parts that were not run again, what was kept before."""
     folder = docs / FOLDER
@@ -292,7 +297,11 @@ def _long(result: Result, run: Result | None) -> Iterator[str]:
         yield _machine(result)
     for part in result["parts"]:
         yield f"### {part['title']}\n"
-        yield f"{part['words']} Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}.\n"
+        elsewhere = (
+            "" if part["setting"] == setting(result) else f", on another machine or build: {part['setting']}"
+        )
+        when = f"Run {part['began']}, {part['minutes']:.0f} minutes, at {part['commit']}{elsewhere}."
+        yield f"{part['words']} {when}\n"
         rows = [[name, value, wanted, verdict] for name, value, wanted, verdict in part["facts"]]
         yield table(["", "", "wanted", ""], rows)
         missed: dict[str, dict[str, None]] = {}

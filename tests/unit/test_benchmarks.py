@@ -139,7 +139,7 @@ def test_a_long_part_says_once_why_what_it_misses_is_missed(
 ) -> None:
     facts = [["its replay", f"{number} a second", "", verdict] for number in (1, 2)]
     part: dict[str, Any] = {"key": "recovery", "title": "Recovery", "words": "Killed.", "facts": facts}
-    part |= {"began": "then", "minutes": 1.0, "commit": "abc"}
+    part |= {"began": "then", "minutes": 1.0, "commit": "abc", "setting": "one; Lockstock"}
     monkeypatch.setattr(reasons, "WHY", {("recovery", "its replay"): "One core applies."})
     text = page.render({"long": a_run({}, parts=[part])})
     assert text.count("- its replay: One core applies.") == said
@@ -150,6 +150,19 @@ def test_a_long_run_names_its_machine_where_it_is_another(another: dict[str, Any
     text = page.render({"quick": a_run({}), "long": a_run({}, parts=[], **another)})
     assert text.count("| processor |") == tables
     assert ("On the machine above" in text) == (tables == 1)
+
+
+@pytest.mark.parametrize(("measured_on", "said"), [("one; Lockstock", 0), ("two; Lockstock", 1)])
+def test_a_long_part_that_was_kept_from_another_machine_says_so(measured_on: str, said: int) -> None:
+    part: dict[str, Any] = {"key": "tail", "title": "The tail", "words": "Open loop.", "facts": []}
+    part |= {"began": "then", "minutes": 1.0, "commit": "abc", "setting": measured_on}
+    text = page.render({"long": a_run({}, parts=[part])})
+    assert text.count("on another machine or build: two; Lockstock") == said
+
+
+def test_the_tail_plans_no_more_than_memory_holds() -> None:
+    assert tail.planned(30_000.0, 24 << 30) == 30_000.0
+    assert tail.planned(70_000.0, 24 * 10**9) == 40_000.0
 
 
 def test_what_the_host_takes_is_a_share_of_all_time(monkeypatch: pytest.MonkeyPatch) -> None:
