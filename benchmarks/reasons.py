@@ -30,8 +30,8 @@ _PROJECTION = (
 
 _DOOR = (
     "It varies from run to run and by the machine, 0.65 to 1.27. While it is caught up the projection takes 13 to 18 %"
-    " of the core and the snapshotter, who has the same burst to replay, 5 to 39; a quarter of the core is idle, for the"
-    " lane waits for syncs of a disk on which PostgreSQL writes as well, and PostgreSQL shares its core with the load."
+    " of the core and the snapshotter, who has the same burst to replay, 5 to 39; a quarter of the core is idle, for"
+    " the lane waits for syncs of a disk on which PostgreSQL writes as well, and PostgreSQL is on the load's core."
 )
 
 WHY: dict[tuple[str, str], str] = {
