@@ -63,9 +63,10 @@ def run(scratch: Scratch) -> Part:
         replace(cases.OURS, projection=url(database)).running(directory, 1) as target,
     ):
         peak, first = load_first(target, HOT, PEAK)
-    rate = planned(peak["rate"] / 2, machine.free_memory())
+    half = peak["rate"] / 2
+    rate = planned(half, machine.free_memory())
     # Of fewer calls than are meant less is late: they are shown, not judged.
-    is_half = rate == peak["rate"] / 2
+    within, beyond_sync = (Bound(5, at_most=True), Bound(10, at_most=True)) if rate == half else (None, None)
     # As many open at a time as lapse in the time of a hold.
     hold = OPEN / rate
     turn = (
@@ -82,18 +83,9 @@ def run(scratch: Scratch) -> Part:
         " has next to nothing to do: what is late there, the machine has made late (and each call wakes processors"
         " that sleep).",
         "facts": [
-            fact("half the peak", peak["rate"] / 2, "locks a second"),
+            fact("half the peak", half, "locks a second"),
             fact("planned, for memory may hold no more", rate, "locks a second"),
-            *_tail(
-                "",
-                _in_memory,
-                scratch,
-                rate,
-                hold,
-                SECONDS,
-                Bound(5, at_most=True) if is_half else None,
-                Bound(10, at_most=True) if is_half else None,
-            ),
+            *_tail("", _in_memory, scratch, rate, hold, SECONDS, within, beyond_sync),
             *_tail("on one disk: ", scratch, scratch, rate, hold, BESIDE_SECONDS, None, None),
             *_alone(scratch),
         ],
